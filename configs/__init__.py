@@ -1,0 +1,1 @@
+"""The shipped experiment configurations (YAML), installed as ``nerf_talker.configs``."""

@@ -1,0 +1,1 @@
+"""Native sources of nerf-talker (include/, cpu/, cuda/); imported as ``nerf_talker.cuda_ext``."""

@@ -1,0 +1,1 @@
+"""Sound files and the speech features computed from them."""

@@ -1,0 +1,58 @@
+"""``nerf-talker train``: dataset to run folder with an avatar."""
+
+# No postponed annotations here: tyro reads those of the class below, which closes over defaults.
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+
+def run(argv: list[str]) -> int:
+    """Train; see ``nerf-talker train --help``."""
+    import tyro
+
+    from nerf_talker.data.dataset import Dataset
+    from nerf_talker.experiment import ExperimentConfig, load_config, to_yaml
+    from nerf_talker.render.talker import TalkerConfig
+    from nerf_talker.train.config import TrainConfig
+    from nerf_talker.train.run_folder import RunFolder
+    from nerf_talker.train.trainer import Trainer
+
+    defaults = load_config(_config_name(argv))
+
+    @dataclass(frozen=True)
+    class Arguments:
+        """Train a talker on a dataset; the same command resumes a stopped run."""
+
+        dataset: tyro.conf.Positional[Path]
+        """Folder made by 'nerf-talker preprocess'."""
+        output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
+        """Run folder to write."""
+        config: Annotated[str, tyro.conf.arg(aliases=("-c",))] = "fast"
+        """Configuration: a YAML file, or the name of a shipped one."""
+        quiet: bool = False
+        """No progress bars."""
+        talker: TalkerConfig = field(default_factory=lambda: defaults.talker)
+        train: TrainConfig = field(default_factory=lambda: defaults.train)
+
+    arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker train")
+    dataset = Dataset.open(arguments.dataset, arguments.quiet)
+    folder = RunFolder(arguments.output)
+    header = f"# dataset: {dataset.manifest.subject}, {dataset.manifest.frames} frames\n"
+    settings = ExperimentConfig(talker=arguments.talker, train=arguments.train)
+    folder.start(header + to_yaml(settings))
+    if folder.avatar.is_file():
+        print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
+        return 0
+    trainer = Trainer(dataset, folder, settings.talker, settings.train, arguments.quiet)
+    avatar = trainer.fit()
+    print(f"{avatar}: {trainer.step} steps in {trainer.seconds:.0f} s")
+    print(f"next: nerf-talker evaluate {folder.root} --dataset {dataset.root} -o REPORT_DIR")
+    return 0
+
+
+def _config_name(argv: list[str]) -> str:
+    """The configuration named in ``argv``, read first because it sets every other default."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("-c", "--config", default="fast")
+    return str(early.parse_known_args(argv)[0].config)

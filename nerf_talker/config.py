@@ -1,0 +1,75 @@
+"""Typed configuration: pydantic models live beside the class they configure; this is their base.
+
+A YAML file may name a ``parent`` (a path beside it) and then holds only its difference from it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nerf_talker.errors import ConfigError
+
+
+class StrictModel(BaseModel):
+    """A frozen model that refuses unknown keys and wrong types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def merge(base: dict[str, Any], difference: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the leaves of ``difference`` put over it; neither argument is changed."""
+    merged = dict(base)
+    for key, value in difference.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file with its parents resolved.
+
+    Raises:
+        ConfigError: The file is missing, is no YAML mapping, or its parents form a loop.
+    """
+    return _read_yaml(Path(path), ())
+
+
+def _read_yaml(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in children:
+        raise ConfigError(f"{path}: is its own parent; remove the loop of 'parent' keys")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a YAML file ({str(error).splitlines()[0]})") from None
+    content = {} if content is None else content
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected a mapping of sections, found {type(content).__name__}")
+    parent = content.pop("parent", None)
+    if parent is None:
+        return content
+    return merge(_read_yaml(path.parent / str(parent), (*children, path.resolve())), content)
+
+
+def validate(model: type[ModelT], content: dict[str, Any], source: str) -> ModelT:
+    """``content`` as a ``model``; ``source`` names where it came from in the message.
+
+    Raises:
+        ConfigError: A key is unknown or a value has the wrong type; the key's path is named.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{source}: {key}: {what}") from None

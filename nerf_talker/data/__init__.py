@@ -1,0 +1,1 @@
+"""The dataset on disk, its reader, and the built-in sample clip."""

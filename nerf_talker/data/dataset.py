@@ -1,0 +1,201 @@
+"""Reading a dataset folder: small arrays in memory, pictures memory-mapped as uint8.
+
+The compressed videos are decoded once into ``cache/``; the cache is rebuilt when it does not match
+the manifest's fingerprints, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from nerf_talker.data.labels import Label
+from nerf_talker.data.manifest import DatasetFiles, Manifest, read_manifest
+from nerf_talker.errors import DatasetError
+from nerf_talker.types import AudioFeatures, BoolArray, ByteArray, FloatArray, FrameTrack
+
+TRACK_KEYS = (
+    "camera_to_head",
+    "landmarks",
+    "canonical_landmarks",
+    "mean_shape",
+    "blendshapes",
+    "valid",
+    "torso_motion",
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened dataset of F frames of H x W pixels.
+
+    Attributes:
+        root: The folder.
+        manifest: What it holds and how it was made.
+        track: Poses, landmarks and blendshapes per frame.
+        mean_shape: (478, 3) metres, the rigid head shape in canonical head space.
+        torso_motion: (F, 6) plate-to-frame affine, row-major 2x3, in units of the image size.
+        audio: Speech features of the clip.
+        frames: (F, H, W, 3) uint8 memory map.
+        labels: (F, H, W) uint8 memory map of :class:`Label`.
+        head_alpha: (F, H, W) uint8 memory map, soft head matte.
+        background: (H, W, 3) uint8 clean plate.
+        torso: (H, W, 4) uint8 torso plate.
+    """
+
+    root: Path
+    manifest: Manifest
+    track: FrameTrack
+    mean_shape: FloatArray
+    torso_motion: FloatArray
+    audio: AudioFeatures
+    frames: ByteArray
+    labels: ByteArray
+    head_alpha: ByteArray
+    background: ByteArray
+    torso: ByteArray
+
+    @classmethod
+    def open(cls, root: Path, quiet: bool = True) -> Dataset:
+        """Open a dataset folder, decoding its videos into the cache when needed.
+
+        Raises:
+            DatasetError: A file is missing, damaged, or disagrees with the manifest.
+        """
+        root = Path(root)
+        manifest = read_manifest(root)
+        files = DatasetFiles(root)
+        arrays = _read_npz(files.track, TRACK_KEYS)
+        count = manifest.frames
+        for key in ("camera_to_head", "landmarks", "canonical_landmarks", "blendshapes", "valid"):
+            if len(arrays[key]) != count:
+                raise DatasetError(
+                    f"{files.track}: {key} has {len(arrays[key])} rows, the manifest says {count} "
+                    "frames; run 'nerf-talker preprocess' again"
+                )
+        track = FrameTrack(
+            manifest.camera.camera(),
+            arrays["camera_to_head"],
+            arrays["landmarks"],
+            arrays["canonical_landmarks"],
+            arrays["blendshapes"],
+            arrays["valid"],
+            manifest.fps,
+        )
+        return cls(
+            root,
+            manifest,
+            track,
+            arrays["mean_shape"],
+            arrays["torso_motion"],
+            read_audio_features(files.audio_features),
+            _cached(files, files.frames, manifest, 3, quiet),
+            _cached(files, files.labels, manifest, 1, quiet),
+            _cached(files, files.head_alpha, manifest, 1, quiet),
+            _read_png(files.background, 3, manifest),
+            _read_png(files.torso, 4, manifest),
+        )
+
+    def head_mask(self, frame: int) -> BoolArray:
+        """(H, W) bool, the binary head mask (hair and face) of one frame."""
+        return np.isin(self.labels[frame], (Label.HAIR, Label.FACE))
+
+
+def read_audio_features(path: Path) -> AudioFeatures:
+    """Speech features written by preprocessing.
+
+    Raises:
+        DatasetError: The file is missing or damaged.
+    """
+    arrays = _read_npz(path, ("values", "rate", "extractor", "offset"))
+    return AudioFeatures(
+        arrays["values"].astype(np.float32),
+        float(arrays["rate"]),
+        str(arrays["extractor"]),
+        float(arrays["offset"]),
+    )
+
+
+def _read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in keys}
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: missing; run 'nerf-talker preprocess' again") from None
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DatasetError(
+            f"{path}: damaged ({error}); run 'nerf-talker preprocess' again"
+        ) from None
+
+
+def _read_png(path: Path, channels: int, manifest: Manifest) -> ByteArray:
+    import cv2
+
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    size = manifest.size
+    if picture is None or picture.shape != (size, size, channels):
+        raise DatasetError(
+            f"{path}: missing or not a {size}x{size} picture with {channels} channels; "
+            "run 'nerf-talker preprocess' again"
+        )
+    order = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
+    return np.asarray(cv2.cvtColor(picture, order), np.uint8)
+
+
+def _cached(
+    files: DatasetFiles, video: Path, manifest: Manifest, channels: int, quiet: bool
+) -> ByteArray:
+    """The decoded frames of ``video`` as a memory map, made on first use."""
+    if not video.is_file():
+        raise DatasetError(f"{video}: missing; run 'nerf-talker preprocess' again")
+    stat = video.stat()
+    cached = files.cache / f"{video.stem}-{stat.st_size}-{stat.st_mtime_ns}.npy"
+    shape = (manifest.frames, manifest.size, manifest.size, *((3,) if channels == 3 else ()))
+    if not cached.is_file():
+        for old in files.cache.glob(f"{video.stem}-*"):
+            old.unlink()
+        _decode(video, cached, shape, quiet)
+    pictures = np.load(cached, mmap_mode="r")
+    if pictures.shape != shape:
+        raise DatasetError(f"{cached}: unexpected shape {pictures.shape}; delete {files.cache}")
+    return pictures
+
+
+def _decode(video: Path, target: Path, shape: tuple[int, ...], quiet: bool) -> None:
+    import av
+
+    target.parent.mkdir(exist_ok=True)
+    temporary = target.with_suffix(".tmp.npy")
+    pixel_format = "rgb24" if len(shape) == 4 else "gray"
+    pictures = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+    done = 0
+    try:
+        with av.open(str(video)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"
+            frames = tqdm(container.decode(stream), f"decode {video.name}", shape[0], disable=quiet)
+            for picture in frames:
+                if done < shape[0]:
+                    pictures[done] = picture.to_ndarray(format=pixel_format)
+                done += 1
+        if done != shape[0]:
+            raise DatasetError(
+                f"{video}: holds {done} frames, the manifest says {shape[0]}; "
+                "run 'nerf-talker preprocess' again"
+            )
+        pictures.flush()
+        os.replace(temporary, target)
+    except av.FFmpegError as error:
+        raise DatasetError(
+            f"{video}: frame {done} cannot be decoded ({error.strerror}); "
+            "run 'nerf-talker preprocess' again"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)

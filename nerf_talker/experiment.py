@@ -1,0 +1,54 @@
+"""The whole configuration of a run, and how a file and the command line make one."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nerf_talker.config import StrictModel, read_yaml, validate
+from nerf_talker.errors import ConfigError
+from nerf_talker.render.talker import TalkerConfig
+from nerf_talker.train.config import TrainConfig
+
+
+class ExperimentConfig(StrictModel):
+    """Everything that decides a run besides its dataset."""
+
+    talker: TalkerConfig = TalkerConfig()
+    train: TrainConfig = TrainConfig()
+
+
+def find_config(name: str | Path) -> Path:
+    """A configuration by path, or a shipped one by name (``fast`` or ``configs/fast.yaml``).
+
+    Raises:
+        ConfigError: Neither exists; the shipped names are listed.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = Path(str(files("nerf_talker.configs")))
+    candidate = shipped / f"{path.stem}.yaml"
+    if candidate.is_file() and path.suffix in ("", ".yaml"):
+        return candidate
+    names = ", ".join(sorted(p.stem for p in shipped.glob("*.yaml")))
+    raise ConfigError(f"{name}: no such configuration file; the shipped ones are {names}")
+
+
+def load_config(name: str | Path) -> ExperimentConfig:
+    """Read and check a configuration.
+
+    Raises:
+        ConfigError: Missing file, unknown key or wrong type; the key's path is named.
+    """
+    path = find_config(name)
+    return validate(ExperimentConfig, read_yaml(path), str(path))
+
+
+def to_yaml(config: ExperimentConfig) -> str:
+    """The full resolved configuration as YAML."""
+    content: dict[str, Any] = config.model_dump(mode="json")
+    return yaml.safe_dump(content, sort_keys=False)

@@ -1,0 +1,75 @@
+"""The mouth code: lips and jaw as a few standardised principal components.
+
+Both drives meet in it. Landmarks are projected onto it; the audio encoder predicts it. Held softly
+to the range seen in training, so that an unseen pose of the lips never streaks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nerf_talker.config import StrictModel
+from nerf_talker.types import BoolArray, FloatArray
+
+# MediaPipe face mesh indices: the 40 lip points, then chin, jaw line and the skin around the mouth.
+LIPS = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
+)
+JAW = (152, 148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 199, 18, 200, 164, 2)
+MOUTH_POINTS = LIPS + JAW
+INNER_LIPS = (13, 14)
+EYE_CORNERS = (33, 263)
+
+
+class MouthCodeConfig(StrictModel):
+    """``components`` of the code, and the ``limit`` in standard deviations it is held to."""
+
+    components: int = 16
+    limit: float = 3.5
+
+
+class MouthCode(nn.Module):
+    """Linear code of (K, 3) canonical mouth landmarks, and its inverse."""
+
+    def __init__(self, config: MouthCodeConfig) -> None:
+        super().__init__()
+        coordinates = 3 * len(MOUTH_POINTS)
+        self.limit = config.limit
+        self.register_buffer("mean", torch.zeros(coordinates))
+        self.register_buffer("basis", torch.zeros(config.components, coordinates))
+        self.register_buffer("scale", torch.ones(config.components))
+
+    @torch.no_grad()
+    def fit(self, landmarks: FloatArray, valid: BoolArray) -> None:
+        """Fit mean, basis and standard deviations.
+
+        Args:
+            landmarks: (F, K, 3) canonical mouth landmarks of the training frames, metres.
+            valid: (F,) frames to fit to.
+        """
+        flat = landmarks[valid].reshape(int(valid.sum()), -1).astype(np.float64)
+        mean = flat.mean(0)
+        _, spread, basis = np.linalg.svd(flat - mean, full_matrices=False)
+        count = min(len(self.basis), len(basis))
+        self.mean.copy_(torch.from_numpy(mean))
+        self.basis[:count] = torch.from_numpy(basis[:count])
+        deviation = spread[:count] / np.sqrt(len(flat))
+        # Below 20 um a component is rounding noise of the landmarks, not motion.
+        self.scale[:count] = torch.from_numpy(np.maximum(deviation, 2e-5))
+
+    def forward(self, landmarks: Tensor) -> Tensor:
+        """(T, C) standardised code of (T, K, 3) landmarks, softly limited."""
+        flat = landmarks.reshape(len(landmarks), -1) - self.mean
+        return self.limited(flat @ self.basis.T / self.scale)
+
+    def limited(self, code: Tensor) -> Tensor:
+        """Linear near zero, saturating at ``limit`` standard deviations."""
+        return self.limit * torch.tanh(code / self.limit)
+
+    def landmarks(self, code: Tensor) -> Tensor:
+        """(T, K, 3) metres from (T, C); exact where the code was not limited."""
+        free = self.limit * torch.atanh((code / self.limit).clamp(-0.999, 0.999))
+        return ((free * self.scale) @ self.basis + self.mean).reshape(len(code), -1, 3)

@@ -1,0 +1,133 @@
+"""The torso: a 2-D layer of colour and opacity, moved by the body and bent by the head's pose.
+
+A learnable plate (started from the preprocessed one, so that it never fails to appear) is looked up
+where the frame's torso motion and a small displacement net say; the net knows the head pose, so the
+neck follows the head while the shoulders follow the body (the deformable torso of RAD-NeRF, Tang et
+al. 2022, keyed to two motions instead of one).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nerf_talker.config import StrictModel
+from nerf_talker.field.head import mlp
+from nerf_talker.types import ByteArray, FloatArray
+
+IDENTITY_MOTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+POSE_WIDTH = 6
+
+
+class TorsoFieldConfig(StrictModel):
+    """``largest`` displacement in units of the image size, and the net's width."""
+
+    largest: float = 0.04
+    hidden: int = 32
+
+
+def pose_vector(camera_to_head: Tensor) -> Tensor:
+    """(T, 6) small-angle rotation (radians) and head position in the camera (metres).
+
+    The rotation is the skew part of the head-to-camera rotation, smooth and free of branch cuts for
+    the moderate angles of a talking head.
+    """
+    rotation = camera_to_head[:, :3, :3].transpose(1, 2)
+    skew = torch.stack(
+        [
+            rotation[:, 2, 1] - rotation[:, 1, 2],
+            rotation[:, 0, 2] - rotation[:, 2, 0],
+            rotation[:, 1, 0] - rotation[:, 0, 1],
+        ],
+        -1,
+    )
+    position = -(rotation @ camera_to_head[:, :3, 3:])[..., 0]
+    return torch.cat([skew / 2, position], -1)
+
+
+class TorsoMotionFromPose(nn.Module):
+    """Ridge regression from the head pose to the torso motion, for speech with no body track."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("pose_mean", torch.zeros(POSE_WIDTH))
+        self.register_buffer("pose_scale", torch.ones(POSE_WIDTH))
+        self.register_buffer("motion_mean", torch.tensor(IDENTITY_MOTION))
+        self.register_buffer("weights", torch.zeros(self._features(torch.zeros(1, 6)).shape[1], 6))
+
+    @staticmethod
+    def _features(pose: Tensor) -> Tensor:
+        first, second = torch.triu_indices(POSE_WIDTH, POSE_WIDTH).unbind(0)
+        return torch.cat([pose, pose[:, first] * pose[:, second]], -1)
+
+    @torch.no_grad()
+    def fit(self, camera_to_head: FloatArray, motion: FloatArray, ridge: float = 0.1) -> None:
+        """Fit to (F, 4, 4) poses and (F, 6) motions; ``ridge`` is per frame."""
+        pose = pose_vector(torch.from_numpy(camera_to_head).double())
+        self.pose_mean.copy_(pose.mean(0))
+        self.pose_scale.copy_(pose.std(0, unbiased=False).clamp_min(1e-4))
+        features = self._features(self._standardised(pose))
+        target = torch.from_numpy(motion).double()
+        self.motion_mean.copy_(target.mean(0))
+        system = features.T @ features + ridge * len(features) * torch.eye(
+            features.shape[1], dtype=torch.float64
+        )
+        right = features.T @ (target - target.mean(0))
+        self.weights.copy_(torch.linalg.solve(system, right))
+
+    def _standardised(self, pose: Tensor) -> Tensor:
+        # Held to 2.5 deviations: a quadratic must not be trusted outside what it saw.
+        return ((pose - self.pose_mean) / self.pose_scale).clamp(-2.5, 2.5)
+
+    def forward(self, camera_to_head: Tensor) -> Tensor:
+        """(T, 6) torso motion for (T, 4, 4) poses."""
+        pose = self._standardised(pose_vector(camera_to_head))
+        features = self._features(pose).to(self.weights.dtype)
+        return self.motion_mean + features @ self.weights
+
+
+class TorsoField(nn.Module):
+    """Colour and opacity of the torso layer at image points."""
+
+    def __init__(self, config: TorsoFieldConfig, size: int) -> None:
+        super().__init__()
+        self.largest = config.largest
+        self.plate = nn.Parameter(torch.zeros(1, 4, size, size))
+        self.motion = TorsoMotionFromPose()
+        self.net = mlp(2 + 2 * 2 * 3 + POSE_WIDTH, config.hidden, config.hidden, 2)
+        nn.init.zeros_(self.net[-1].weight)
+        nn.init.zeros_(self.net[-1].bias)
+
+    @torch.no_grad()
+    def start_from(self, plate: ByteArray) -> None:
+        """Start from the (H, W, 4) preprocessed RGBA plate."""
+        values = torch.from_numpy(np.ascontiguousarray(plate)).float() / 255
+        self.plate.copy_(values.permute(2, 0, 1)[None])
+
+    def forward(
+        self, points: Tensor, camera_to_head: Tensor, motion: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Look the layer up.
+
+        Args:
+            points: (P, 2) x, y in units of the image size, [0, 1].
+            camera_to_head: (P, 4, 4) or (1, 4, 4) head pose at each point.
+            motion: (P, 6) or (1, 6) plate-to-frame affine.
+
+        Returns:
+            (P, 3) colour and (P,) opacity, both in [0, 1]; nothing lies outside the plate.
+        """
+        affine = motion.reshape(-1, 2, 3)
+        inverse = torch.linalg.inv(affine[:, :, :2])
+        resting = (inverse @ (points - affine[:, :, 2])[..., None])[..., 0]
+        pose = (pose_vector(camera_to_head) - self.motion.pose_mean) / self.motion.pose_scale
+        angles = torch.cat([resting * (torch.pi * 2**octave) for octave in range(3)], -1)
+        pose = pose.clamp(-3, 3).expand(len(points), -1)
+        inputs = torch.cat([resting, angles.sin(), angles.cos(), pose], -1)
+        moved = resting + self.largest * torch.tanh(self.net(inputs).float())
+        grid = (moved * 2 - 1).reshape(1, 1, -1, 2)
+        looked_up = F.grid_sample(self.plate, grid, "bilinear", "border", align_corners=False)
+        values = looked_up[0, :, 0].T.clamp(0, 1)
+        return values[:, :3], values[:, 3]

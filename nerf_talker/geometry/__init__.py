@@ -1,0 +1,1 @@
+"""Cameras, rotations, the 478-point mesh and rigid head tracking."""

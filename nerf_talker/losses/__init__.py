@@ -1,0 +1,5 @@
+"""Loss terms: pure and unreduced; their weights live in the training config."""
+
+from nerf_talker.losses.terms import charbonnier, opacity_entropy
+
+__all__ = ["charbonnier", "opacity_entropy"]

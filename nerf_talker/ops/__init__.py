@@ -1,0 +1,21 @@
+"""The numeric operators of the field and the renderer, one public function each.
+
+The mathematics in pure torch stands in :mod:`nerf_talker.ops.reference`; the functions here check
+their arguments, document shapes and units, and call it. Native back-ends slot in behind them.
+"""
+
+from nerf_talker.ops.composite import composite, render_weights
+from nerf_talker.ops.direction import spherical_harmonics
+from nerf_talker.ops.march import Samples, march, ray_box
+from nerf_talker.ops.triplane import GridLayout, triplane_encode
+
+__all__ = [
+    "GridLayout",
+    "Samples",
+    "composite",
+    "march",
+    "ray_box",
+    "render_weights",
+    "spherical_harmonics",
+    "triplane_encode",
+]

@@ -1,0 +1,27 @@
+"""Direction encoding."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from nerf_talker.ops import reference
+from nerf_talker.ops.checks import check_floating, check_shape
+
+SH_WIDTH = 16  # four bands: degrees 0 to 3
+
+
+def spherical_harmonics(directions: Tensor) -> Tensor:
+    """Real spherical harmonics of four bands (Sloan 2008, signs as in instant-ngp).
+
+    Args:
+        directions: (N, 3) unit vectors.
+
+    Returns:
+        (N, 16).
+
+    Raises:
+        ValueError: A shape or dtype does not fit.
+    """
+    check_shape("spherical_harmonics", "directions", directions, None, 3)
+    check_floating("spherical_harmonics", directions=directions)
+    return reference.spherical_harmonics(directions)

@@ -1,0 +1,185 @@
+"""The operators in pure torch, float32 and float64: the oracle of every back-end.
+
+Naive but vectorised; differentiable in everything that has a gradient. The functions here trust
+their arguments; :mod:`nerf_talker.ops` documents and checks them.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Teschner et al. 2003 / instant-ngp: one coordinate unhashed for cache coherence.
+HASH_PRIME = 2_654_435_761
+
+# The (first, second) coordinates of the xy, yz and xz planes.
+PLANE_AXES = ((0, 1), (1, 2), (0, 2))
+
+
+def ray_box(origins: Tensor, directions: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
+    """Slab test of (N, 3) rays against a (2, 3) box; see :func:`nerf_talker.ops.ray_box`."""
+    tiny = torch.finfo(directions.dtype).tiny
+    safe = torch.where(directions.abs() < tiny, torch.full_like(directions, tiny), directions)
+    first = (box[0] - origins) / safe
+    second = (box[1] - origins) / safe
+    near = torch.minimum(first, second).amax(-1).clamp_min(0)
+    far = torch.maximum(first, second).amin(-1)
+    return near, far
+
+
+def hash_index(row: Tensor, column: Tensor, entries: int) -> Tensor:
+    """Table entry of an integer lattice corner by spatial hashing."""
+    return (column ^ (row * HASH_PRIME)) % entries
+
+
+def plane_dense(points: Tensor, table: Tensor, resolution: int) -> Tensor:
+    """Bilinear lookup in three fully stored planes.
+
+    Args:
+        points: (3, M, 2) in [0, 1], clamped outside.
+        table: (3, F, resolution**2), row-major in the second coordinate.
+        resolution: Lattice corners along an edge.
+
+    Returns:
+        (3, F, M).
+    """
+    planes = table.reshape(3, table.shape[1], resolution, resolution)
+    grid = (points * 2 - 1)[:, None]
+    looked_up = F.grid_sample(planes, grid, "bilinear", "border", align_corners=True)
+    return looked_up[:, :, 0]
+
+
+def plane_hashed(points: Tensor, table: Tensor, resolution: int) -> Tensor:
+    """As :func:`plane_dense`, with the lattice hashed into fewer entries: table (3, F, E)."""
+    features, entries = table.shape[1], table.shape[2]
+    scaled = points.clamp(0, 1) * (resolution - 1)
+    cell = scaled.detach().floor().clamp(max=resolution - 2)
+    inner = scaled - cell
+    cell = cell.long()
+    total = table.new_zeros(3, features, points.shape[1])
+    for down in (0, 1):
+        for right in (0, 1):
+            entry = hash_index(cell[..., 1] + down, cell[..., 0] + right, entries)
+            across = inner[..., 0] if right else 1 - inner[..., 0]
+            along = inner[..., 1] if down else 1 - inner[..., 1]
+            corner = torch.gather(table, 2, entry[:, None].expand(-1, features, -1))
+            total = total + corner * (across * along)[:, None]
+    return total
+
+
+def triplane_encode(points: Tensor, table: Tensor, resolutions: tuple[int, ...]) -> Tensor:
+    """Multi-resolution tri-plane features; see :func:`nerf_talker.ops.triplane_encode`."""
+    projected = torch.stack([points[:, list(axes)] for axes in PLANE_AXES])
+    sizes = level_sizes(resolutions, table_limit(table, resolutions))
+    levels = []
+    for resolution, part in zip(resolutions, table.split(sizes, dim=2), strict=True):
+        dense = part.shape[2] == resolution**2
+        lookup = plane_dense if dense else plane_hashed
+        levels.append(lookup(projected, part, resolution))
+    encoded = torch.stack(levels)  # (L, 3, F, M)
+    return encoded.permute(3, 1, 0, 2).reshape(points.shape[0], -1)
+
+
+def level_sizes(resolutions: tuple[int, ...], limit: int) -> list[int]:
+    """Entries of each level: the full lattice where it fits in ``limit``, else ``limit``."""
+    return [min(resolution**2, limit) for resolution in resolutions]
+
+
+def table_limit(table: Tensor, resolutions: tuple[int, ...]) -> int:
+    """The per-level cap that a table of shape (3, F, sum of level sizes) was made with."""
+    total = table.shape[2]
+    squares = sorted(resolution**2 for resolution in resolutions)
+    kept = 0
+    for index, square in enumerate(squares):
+        hashed = len(squares) - index
+        if kept + square * hashed >= total:
+            return (total - kept) // hashed
+        kept += square
+    return squares[-1]
+
+
+def spherical_harmonics(directions: Tensor) -> Tensor:
+    """The 16 real spherical harmonics up to degree 3 (four bands) of (N, 3) unit vectors."""
+    x, y, z = directions.unbind(-1)
+    xx, yy, zz = x * x, y * y, z * z
+    return torch.stack(
+        [
+            torch.full_like(x, 0.28209479177387814),
+            -0.4886025119029199 * y,
+            0.4886025119029199 * z,
+            -0.4886025119029199 * x,
+            1.0925484305920792 * x * y,
+            -1.0925484305920792 * y * z,
+            0.31539156525252005 * (3 * zz - 1),
+            -1.0925484305920792 * x * z,
+            0.5462742152960396 * (xx - yy),
+            -0.5900435899266435 * y * (3 * xx - yy),
+            2.890611442640554 * x * y * z,
+            -0.4570457994644658 * y * (5 * zz - 1),
+            0.3731763325901154 * z * (5 * zz - 3),
+            -0.4570457994644658 * x * (5 * zz - 1),
+            1.445305721320277 * z * (xx - yy),
+            -0.5900435899266435 * x * (xx - 3 * yy),
+        ],
+        -1,
+    )
+
+
+def occupied(points: Tensor, occupancy: Tensor, box: Tensor) -> Tensor:
+    """Whether (..., 3) points fall into a set cell of the (R, R, R) grid spanning ``box``."""
+    resolution = occupancy.shape[0]
+    cell = ((points - box[0]) / (box[1] - box[0]) * resolution).long()
+    inside = ((cell >= 0) & (cell < resolution)).all(-1)
+    cell = cell.clamp(0, resolution - 1)
+    flat = (cell[..., 0] * resolution + cell[..., 1]) * resolution + cell[..., 2]
+    return occupancy.reshape(-1)[flat] & inside
+
+
+def march(
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    occupancy: Tensor,
+    box: Tensor,
+    step: float,
+    jitter: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Occupied lattice intervals of every ray; see :func:`nerf_talker.ops.march`."""
+    longest = float((far - near).max()) if len(near) else 0.0
+    count = max(int(longest / step) + 1, 0) if longest > 0 else 0
+    lattice = torch.arange(count, device=near.device, dtype=near.dtype)
+    starts = near[:, None] + (lattice + jitter[:, None]) * step  # (N, K)
+    alive = starts + step / 2 < far[:, None]
+    ray, index = alive.nonzero(as_tuple=True)
+    start = starts[ray, index]
+    middle = origins[ray] + directions[ray] * (start + step / 2)[:, None]
+    kept = occupied(middle, occupancy, box)
+    ray, start = ray[kept], start[kept]
+    counts = torch.bincount(ray, minlength=len(near))
+    first = torch.cumsum(counts, 0) - counts
+    return ray, start, torch.stack([first, counts], -1)
+
+
+def render_weights(
+    density: Tensor, steps: Tensor, ray_indices: Tensor, ray_offsets: Tensor
+) -> Tensor:
+    """Transmittance times alpha of each packed sample; Max 1995, NeRF eq. 3."""
+    depth = density * steps
+    # A running sum over all rays loses digits in float32 once many opaque rays went by.
+    before = torch.cumsum(depth.double(), 0) - depth
+    starts = ray_offsets[:, 0].clamp(max=max(len(depth) - 1, 0))
+    along = before - before[starts][ray_indices] if len(depth) else before
+    return torch.exp(-along).to(density.dtype) * -torch.expm1(-depth)
+
+
+def composite(
+    density: Tensor, values: Tensor, steps: Tensor, ray_indices: Tensor, ray_offsets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Weighted sums of values per ray; see :func:`nerf_talker.ops.composite`."""
+    weights = render_weights(density, steps, ray_indices, ray_offsets)
+    rays = ray_offsets.shape[0]
+    channels = torch.cat([values * weights[:, None], weights[:, None]], -1)
+    summed = channels.new_zeros(rays, channels.shape[1]).index_add(0, ray_indices, channels)
+    return summed[:, :-1], summed[:, -1]

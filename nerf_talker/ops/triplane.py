@@ -1,0 +1,68 @@
+"""Tri-plane multi-resolution hash encoding (ER-NeRF 2023 §3.2 on instant-ngp's grids)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nerf_talker.ops import reference
+from nerf_talker.ops.checks import check_floating, check_shape
+
+
+@dataclass(frozen=True)
+class GridLayout:
+    """How the three planes are stored.
+
+    Attributes:
+        resolutions: Lattice corners along an edge, one per level, coarse to fine.
+        entries: Most entries a level may hold; finer lattices are hashed into it.
+        features: Values per entry.
+    """
+
+    resolutions: tuple[int, ...]
+    entries: int
+    features: int
+
+    @classmethod
+    def geometric(
+        cls, levels: int, base: int, finest: int, log2_entries: int, features: int
+    ) -> GridLayout:
+        """Resolutions in geometric progression from ``base`` to ``finest``."""
+        growth = (finest / base) ** (1 / max(levels - 1, 1))
+        resolutions = tuple(round(base * growth**level) for level in range(levels))
+        return cls(resolutions, 2**log2_entries, features)
+
+    @property
+    def table_shape(self) -> tuple[int, int, int]:
+        """(3, features, entries of all levels)."""
+        sizes = reference.level_sizes(self.resolutions, self.entries)
+        return 3, self.features, sum(sizes)
+
+    @property
+    def width(self) -> int:
+        """Length of an encoded point: planes x levels x features."""
+        return 3 * len(self.resolutions) * self.features
+
+
+def triplane_encode(points: Tensor, table: Tensor, layout: GridLayout) -> Tensor:
+    """Encode points by bilinear lookup in three planes at every level.
+
+    Args:
+        points: (M, 3) in [0, 1]; outside, the border value is used.
+        table: ``layout.table_shape``.
+        layout: Sizes of the levels.
+
+    Returns:
+        (M, layout.width), plane-major, then level, then feature; differentiable in points
+        and table.
+
+    Raises:
+        ValueError: A shape, dtype or device does not fit.
+    """
+    check_shape("triplane_encode", "points", points, None, 3)
+    check_shape("triplane_encode", "table", table, *layout.table_shape)
+    check_floating("triplane_encode", points=points, table=table)
+    with torch.autocast(points.device.type, enabled=False):
+        return reference.triplane_encode(points, table, layout.resolutions)

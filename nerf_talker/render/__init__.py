@@ -1,0 +1,1 @@
+"""From a talker and its driving to pictures: occupancy, sampling, rendering, composition."""

@@ -1,0 +1,73 @@
+"""Which cells of the head's volume are worth sampling.
+
+Started from the visual hull of the training masks and pruned by the largest *rendering weight* a
+cell has shown: a density threshold keeps hidden interior, a weight threshold does not.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nerf_talker.config import StrictModel
+
+
+class OccupancyConfig(StrictModel):
+    """``interval`` in steps; ``threshold`` on the decayed largest rendering weight of a cell."""
+
+    resolution: int = 64
+    interval: int = 100
+    decay: float = 0.6
+    threshold: float = 4e-3
+    warmup: int = 200
+
+
+class OccupancyGrid(nn.Module):
+    """(R, R, R) cells over the field's box, indexed x, y, z."""
+
+    cells: Tensor
+    score: Tensor
+    box: Tensor
+
+    def __init__(self, config: OccupancyConfig, box: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        resolution = config.resolution
+        self.register_buffer("box", box)
+        self.register_buffer("cells", torch.ones(resolution, resolution, resolution).bool())
+        self.register_buffer("score", torch.zeros(resolution**3))
+
+    def centres(self) -> Tensor:
+        """(R**3, 3) cell centres in metres, x slowest."""
+        line = (torch.arange(self.config.resolution) + 0.5) / self.config.resolution
+        mesh = torch.meshgrid(line, line, line, indexing="ij")
+        unit = torch.stack([axis.reshape(-1) for axis in mesh], -1).to(self.box)
+        return self.box[0] + unit * (self.box[1] - self.box[0])
+
+    @torch.no_grad()
+    def observe(self, points: Tensor, weights: Tensor) -> None:
+        """Remember the rendering weights (M,) seen at points (M, 3)."""
+        resolution = self.config.resolution
+        cell = ((points - self.box[0]) / (self.box[1] - self.box[0]) * resolution).long()
+        cell = cell.clamp(0, resolution - 1)
+        flat = (cell[:, 0] * resolution + cell[:, 1]) * resolution + cell[:, 2]
+        self.score.scatter_reduce_(0, flat, weights.float(), "amax")
+
+    @torch.no_grad()
+    def prune(self) -> None:
+        """Keep the cells (and their neighbours) whose score passes the threshold; decay it."""
+        resolution = self.config.resolution
+        kept = (self.score > self.config.threshold).float()
+        grown = F.max_pool3d(kept.reshape(1, 1, resolution, resolution, resolution), 3, 1, 1)
+        self.cells &= grown[0, 0] > 0
+        self.score.mul_(self.config.decay)
+
+    def bounds(self) -> Tensor:
+        """(2, 3) the tight box around the set cells, metres; the whole box when none is set."""
+        size = (self.box[1] - self.box[0]) / self.config.resolution
+        index = self.cells.nonzero()
+        if not len(index):
+            return self.box
+        low = self.box[0] + index.amin(0) * size
+        return torch.stack([low, self.box[0] + (index.amax(0) + 1) * size])

@@ -1,0 +1,62 @@
+"""Rendering rays of the head field."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nerf_talker.field.head import HeadCondition
+from nerf_talker.ops import composite, march, render_weights
+from nerf_talker.render.talker import Talker
+from nerf_talker.types import RayBundle, RaySamples, RenderOutput
+
+
+def sample_rays(talker: Talker, rays: RayBundle, jitter: Tensor) -> RaySamples:
+    """March ``rays`` through the talker's occupied cells; ``jitter`` (N,) in [0, 1)."""
+    step = talker.config.step
+    grid = talker.occupancy
+    found = march(
+        rays.origins, rays.directions, rays.near, rays.far, grid.cells, grid.box, step, jitter
+    )
+    return RaySamples(found.ray_indices, found.starts, found.starts + step, found.ray_offsets)
+
+
+def render_rays(
+    talker: Talker,
+    rays: RayBundle,
+    condition: HeadCondition,
+    jitter: Tensor,
+    observe: bool = False,
+) -> RenderOutput:
+    """Render N rays.
+
+    Args:
+        talker: Whose head.
+        rays: Rays in canonical head space; ``rays.frame`` indexes the rows of ``condition``.
+        condition: T driven frames.
+        jitter: (N,) offset of the sample lattice in steps.
+        observe: Let the occupancy grid remember the rendering weights (training).
+
+    Returns:
+        Premultiplied colour, opacity, depth and gates; differentiable.
+    """
+    samples = sample_rays(talker, rays, jitter)
+    points = samples.positions(rays)
+    field = talker.head(
+        points,
+        rays.directions,
+        condition,
+        samples.ray_indices,
+        rays.frame[samples.ray_indices],
+    )
+    steps = samples.ends - samples.starts
+    if observe:
+        with torch.no_grad():
+            weights = render_weights(field.density, steps, samples.ray_indices, samples.ray_offsets)
+            talker.occupancy.observe(points, weights)
+    middle = (samples.starts + samples.ends)[:, None] / 2
+    values = torch.cat([field.rgb, middle, field.features], -1)
+    summed, opacity = composite(
+        field.density, values, steps, samples.ray_indices, samples.ray_offsets
+    )
+    return RenderOutput(summed[:, :3], opacity, summed[:, 3], summed[:, 4:], len(samples))

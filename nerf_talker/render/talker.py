@@ -1,0 +1,93 @@
+"""The talker: every learned part of one identity, assembled in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nerf_talker.config import StrictModel
+from nerf_talker.field.audio_encoder import AudioEncoder, AudioEncoderConfig
+from nerf_talker.field.expression import WIDTH as EXPRESSION_WIDTH
+from nerf_talker.field.expression import ExpressionScale
+from nerf_talker.field.head import HeadCondition, HeadField, HeadFieldConfig
+from nerf_talker.field.mouth import MouthCode, MouthCodeConfig
+from nerf_talker.field.torso import TorsoField, TorsoFieldConfig
+from nerf_talker.render.occupancy import OccupancyConfig, OccupancyGrid
+from nerf_talker.types import Camera, Driving
+
+
+class TalkerConfig(StrictModel):
+    """Sizes of all parts; ``step`` is the length of a sample along a ray in metres."""
+
+    head: HeadFieldConfig = HeadFieldConfig()
+    mouth: MouthCodeConfig = MouthCodeConfig()
+    audio: AudioEncoderConfig = AudioEncoderConfig()
+    torso: TorsoFieldConfig = TorsoFieldConfig()
+    occupancy: OccupancyConfig = OccupancyConfig()
+    step: float = 0.006
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the data fixes before anything is learned.
+
+    Attributes:
+        camera: The clip's camera at the dataset's size.
+        box: (2, 3) head volume in canonical head space, metres.
+        mouth_region: (2, 3) centre and radius that the motion field may deform, metres.
+        audio_features: D, width of the speech features.
+        frames: Training frames that get an appearance code.
+    """
+
+    camera: Camera
+    box: Tensor
+    mouth_region: Tensor
+    audio_features: int
+    frames: int
+
+
+class Talker(nn.Module):
+    """Head, mouth code, audio encoder, expression, torso, background and occupancy."""
+
+    background: Tensor
+
+    def __init__(self, config: TalkerConfig, subject: Subject) -> None:
+        super().__init__()
+        self.config = config
+        self.camera = subject.camera
+        codes = config.mouth.components
+        self.head = HeadField(
+            config.head, codes, EXPRESSION_WIDTH, subject.box, subject.mouth_region
+        )
+        self.mouth = MouthCode(config.mouth)
+        self.expression = ExpressionScale()
+        self.audio = AudioEncoder(config.audio, subject.audio_features, codes)
+        self.torso = TorsoField(config.torso, subject.camera.width)
+        self.occupancy = OccupancyGrid(config.occupancy, subject.box.clone())
+        # Row 0 is the neutral code of every frame that was not trained on.
+        self.appearance = nn.Embedding(subject.frames + 1, config.head.appearance, padding_idx=0)
+        nn.init.zeros_(self.appearance.weight)
+        shape = (subject.camera.height, subject.camera.width, 3)
+        self.register_buffer("background", torch.zeros(shape))
+
+    def condition(self, driving: Driving) -> HeadCondition:
+        """What drives the head: landmarks where given, else the sound."""
+        return HeadCondition(
+            self.mouth_code(driving),
+            self.expression(driving.expression),
+            self.appearance(driving.appearance),
+        )
+
+    def mouth_code(self, driving: Driving) -> Tensor:
+        """(T, C) mouth code from the driving's landmarks, or from its sound.
+
+        Raises:
+            ValueError: The driving has neither.
+        """
+        if driving.landmarks is not None:
+            return self.mouth(driving.landmarks)
+        if driving.audio is None:
+            raise ValueError("driving has neither landmarks nor audio")
+        return self.mouth.limited(self.audio(driving.audio))

@@ -1,0 +1,172 @@
+"""The avatar file: one portable safetensors file that renders with no dataset present."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nerf_talker import __version__
+from nerf_talker.data.dataset import Dataset
+from nerf_talker.errors import AvatarError
+from nerf_talker.field.expression import upper_face
+from nerf_talker.render.talker import Subject, Talker, TalkerConfig
+from nerf_talker.types import Camera, Driving
+
+FORMAT = 1
+DEFAULT_CONSENT = (
+    "The person shown must have agreed to this avatar and to what it is made to say. "
+    "Videos rendered with it are marked as synthetic."
+)
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """A loaded avatar.
+
+    Attributes:
+        talker: The learned parts.
+        poses: Driving without a mouth: the training clip's poses, expression and torso motion.
+        metadata: Subject, frame rate, extractor, crop, versions, seconds, metrics, consent note.
+    """
+
+    talker: Talker
+    poses: Driving
+    metadata: dict[str, Any]
+
+
+def reference_poses(dataset: Dataset) -> Driving:
+    """The motion that new speech replays, from the training frames."""
+    rows = slice(*dataset.manifest.splits["train"])
+    count = rows.stop - rows.start
+    return Driving(
+        None,
+        None,
+        torch.from_numpy(upper_face(dataset.track.blendshapes[rows])),
+        torch.from_numpy(dataset.track.camera_to_head[rows].copy()),
+        torch.from_numpy(dataset.torso_motion[rows].copy()),
+        torch.zeros(count, dtype=torch.int64),
+        dataset.manifest.fps,
+    )
+
+
+def describe(dataset: Dataset, train_seconds: float, steps: int) -> dict[str, Any]:
+    """The avatar's metadata."""
+    manifest = dataset.manifest
+    return {
+        "subject": manifest.subject,
+        "fps": manifest.fps,
+        "size": manifest.size,
+        "extractor": manifest.extractor,
+        "crop": manifest.crop.model_dump(),
+        "preprocess_seconds": manifest.preprocess_seconds,
+        "train_seconds": train_seconds,
+        "steps": steps,
+        "nerf_talker": __version__,
+        "torch": torch.__version__,
+        "consent": DEFAULT_CONSENT,
+    }
+
+
+def save_avatar(path: Path, talker: Talker, poses: Driving, metadata: dict[str, Any]) -> None:
+    """Write an avatar atomically."""
+    from safetensors.torch import save_file
+
+    camera = talker.camera
+    header = {
+        "format": FORMAT,
+        "config": talker.config.model_dump(mode="json"),
+        "camera": [camera.focal, *camera.centre, camera.height, camera.width],
+        "audio_features": len(talker.audio.mean),
+        "frames": talker.appearance.num_embeddings - 1,
+        **metadata,
+    }
+    tensors = {f"talker.{name}": value for name, value in talker.state_dict().items()}
+    tensors["mouth_region"] = _mouth_region(talker)
+    tensors["poses.expression"] = poses.expression
+    tensors["poses.camera_to_head"] = poses.camera_to_head
+    tensors["poses.torso_motion"] = poses.torso_motion
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        save_file(contiguous, temporary, {"nerf_talker": json.dumps(header)})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _mouth_region(talker: Talker) -> Tensor:
+    motion = talker.head.motion
+    if motion is None:
+        return torch.zeros(2, 3)
+    return torch.stack([motion.centre, motion.radius])
+
+
+def load_avatar(path: Path, device: str = "cpu") -> Avatar:
+    """Load an avatar, or the avatar inside a run folder, strictly.
+
+    Raises:
+        AvatarError: No such file, not an avatar, a newer format, or a tensor missing.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if path.is_dir():
+        path = path / "avatar.safetensors"
+    if not path.is_file():
+        raise AvatarError(f"{path}: no avatar here; make one with 'nerf-talker train'")
+    try:
+        with safe_open(path, framework="pt", device=device) as archive:
+            header = json.loads((archive.metadata() or {}).get("nerf_talker", "null"))
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise AvatarError(f"{path}: not an avatar file ({error})") from None
+    if not isinstance(header, dict):
+        raise AvatarError(f"{path}: a safetensors file, but not an avatar of nerf-talker")
+    if header["format"] > FORMAT:
+        raise AvatarError(
+            f"{path}: made by a newer version (format {header['format']}, this one reads {FORMAT});"
+            " upgrade nerf-talker"
+        )
+    try:
+        talker = _rebuild(header, tensors).to(device)
+        poses = Driving(
+            None,
+            None,
+            tensors["poses.expression"],
+            tensors["poses.camera_to_head"],
+            tensors["poses.torso_motion"],
+            torch.zeros(len(tensors["poses.expression"]), dtype=torch.int64, device=device),
+            float(header["fps"]),
+        )
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise AvatarError(f"{path}: incomplete or damaged avatar ({reason})") from None
+    return Avatar(talker.eval(), poses, header)
+
+
+def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> Talker:
+    config = TalkerConfig.model_validate(header["config"])
+    focal, x, y, height, width = header["camera"]
+    talker = Talker(
+        config,
+        Subject(
+            Camera(focal, (x, y), height, width),
+            tensors["talker.head.box"],
+            tensors["mouth_region"],
+            header["audio_features"],
+            header["frames"],
+        ),
+    )
+    state = {
+        name.removeprefix("talker."): value
+        for name, value in tensors.items()
+        if name.startswith("talker.")
+    }
+    talker.load_state_dict(state, strict=True)
+    return talker

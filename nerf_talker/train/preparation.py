@@ -1,0 +1,87 @@
+"""What is fixed before a step is taken: the head's volume, the statistics, the first occupancy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nerf_talker.data.dataset import Dataset
+from nerf_talker.field.mouth import LIPS, MOUTH_POINTS
+from nerf_talker.render.talker import Subject, Talker
+from nerf_talker.types import BoolArray
+
+# Generous bounds of a human head with hair around the point between the ears, metres.
+WIDEST_BOX = ((-0.17, -0.26, -0.15), (0.17, 0.18, 0.16))
+MARGIN = 0.008  # metres kept free around the hull, so that soft hair has room
+HULL_FRAMES = 48
+NOSE_TIP = 1
+
+
+def hull(dataset: Dataset, points: Tensor, share: float = 0.94) -> BoolArray:
+    """Visual hull: which (P, 3) points fall into the head's mask in nearly all frames.
+
+    ``share`` below one forgives a few bad masks. The mask is grown by 1.5 % of the image so that
+    its soft edge is kept (Laurentini 1994).
+    """
+    import cv2
+
+    frames = np.linspace(0, dataset.manifest.splits["train"][1] - 1, HULL_FRAMES).astype(int)
+    camera = dataset.track.camera
+    grow = 2 * max(round(0.015 * camera.width), 1) + 1
+    votes = np.zeros(len(points), np.int64)
+    positions = points.numpy().astype(np.float64)
+    for frame in frames:
+        head_to_camera = np.linalg.inv(dataset.track.camera_to_head[frame].astype(np.float64))
+        seen = positions @ head_to_camera[:3, :3].T + head_to_camera[:3, 3]
+        pixel = seen[:, :2] / seen[:, 2:] * camera.focal + np.asarray(camera.centre)
+        column = np.clip(pixel[:, 0].astype(int), 0, camera.width - 1)
+        row = np.clip(pixel[:, 1].astype(int), 0, camera.height - 1)
+        mask = cv2.dilate(np.asarray(dataset.head_alpha[frame]), np.ones((grow, grow), np.uint8))
+        votes += mask[row, column] > 16
+    return votes >= share * len(frames)
+
+
+def subject(dataset: Dataset) -> Subject:
+    """The head's volume, the region the mouth may deform, and the sizes the data dictates."""
+    low, high = (torch.tensor(corner) for corner in WIDEST_BOX)
+    line = (torch.arange(48) + 0.5) / 48
+    mesh = torch.meshgrid(line, line, line, indexing="ij")
+    points = low + torch.stack([axis.reshape(-1) for axis in mesh], -1) * (high - low)
+    nose = dataset.mean_shape[NOSE_TIP]
+    inside = points[torch.from_numpy(hull(dataset, points))]
+    cell = (high - low) / 48
+    box = torch.stack([inside.amin(0) - cell - MARGIN, inside.amax(0) + cell + MARGIN])
+    # The silhouette does not bound depth: the nose does in front, the skull's length behind.
+    box[0, 2] = float(nose[2]) - 0.015
+    box[1, 2] = min(float(box[1, 2]), float(nose[2]) + 0.21)
+    lips = torch.from_numpy(dataset.mean_shape[list(LIPS)])
+    centre = lips.mean(0) + torch.tensor([0.0, 0.012, 0.01])
+    radius = torch.tensor([0.065, 0.06, 0.06])
+    train = dataset.manifest.range("train")
+    return Subject(
+        dataset.track.camera,
+        box,
+        torch.stack([centre, radius]),
+        dataset.audio.values.shape[1],
+        len(train),
+    )
+
+
+def fit_statistics(talker: Talker, dataset: Dataset) -> None:
+    """Closed-form parts, from training frames only: codes, scales, plates, first occupancy."""
+    train = dataset.manifest.range("train")
+    rows = slice(train.start, train.stop)
+    track = dataset.track
+    valid = track.valid[rows]
+    talker.mouth.fit(track.canonical_landmarks[rows][:, list(MOUTH_POINTS)], valid)
+    talker.expression.fit(track.blendshapes[rows], valid)
+    sound = dataset.audio
+    first = round(train.start / track.fps * sound.rate)
+    last = round(train.stop / track.fps * sound.rate)
+    talker.audio.fit_normalisation(sound.values[first:last])
+    talker.torso.start_from(dataset.torso)
+    talker.torso.motion.fit(track.camera_to_head[rows], dataset.torso_motion[rows])
+    talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
+    cells = hull(dataset, talker.occupancy.centres())
+    talker.occupancy.cells.copy_(torch.from_numpy(cells).reshape(talker.occupancy.cells.shape))

@@ -1,0 +1,95 @@
+"""The files of a run: config.yaml, metrics.jsonl, previews/, checkpoints/, avatar.safetensors."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nerf_talker.errors import ConfigError
+from nerf_talker.types import ByteArray
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """File names inside a run folder ``root``."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The full resolved configuration of the run."""
+        return self.root / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object per logged step."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def previews(self) -> Path:
+        """PNG pictures of a validation frame beside its truth."""
+        return self.root / "previews"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Everything needed to go on."""
+        return self.root / "checkpoints"
+
+    @property
+    def avatar(self) -> Path:
+        """What renders without the dataset; written when the run is complete."""
+        return self.root / "avatar.safetensors"
+
+    def start(self, resolved: str) -> None:
+        """Make the folder and remember its configuration.
+
+        Raises:
+            ConfigError: The folder holds a run with another configuration.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        if self.config.is_file() and self.config.read_text(encoding="utf-8") != resolved:
+            raise ConfigError(
+                f"{self.root}: holds a run with another configuration or dataset; "
+                "choose a new run folder or delete this one"
+            )
+        write_text(self.config, resolved)
+
+    def keep_metrics_until(self, step: int) -> None:
+        """Drop the rows that a resumed run will write again."""
+        if not self.metrics.is_file():
+            return
+        kept = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                # The last line of a killed run may be cut.
+                continue
+            if row["step"] <= step:
+                kept.append(line + "\n")
+        write_text(self.metrics, "".join(kept))
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append one row to the metrics."""
+        with self.metrics.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+    def preview(self, step: int, truth: ByteArray, rendered: ByteArray) -> None:
+        """Write truth and rendering side by side, (H, W, 3) uint8 each."""
+        import imageio.v3 as imageio
+
+        self.previews.mkdir(exist_ok=True)
+        picture = np.concatenate([truth, rendered], 1)
+        imageio.imwrite(self.previews / f"step-{step:07d}.png", picture)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

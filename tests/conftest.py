@@ -1,0 +1,45 @@
+"""Shared fixtures, and the one place that decides what is skipped and why."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+try:
+    import nerf_talker.cuda_ext
+    import nerf_talker.preprocess  # noqa: F401
+except ImportError as error:
+    raise pytest.UsageError(
+        f"{error}: the checkout is not installed; run 'make test' or 'pip install -e .[dev]'"
+    ) from None
+
+SHARED = ROOT.parent / "shared"
+if not os.environ.get("NERF_TALKER_MODELS") and (SHARED / "models").is_dir():
+    os.environ["NERF_TALKER_MODELS"] = str(SHARED / "models")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_per_worker():
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        torch.set_num_threads(1)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def shared_clip():
+    """A function from a file name to a real clip beside the checkout; skips without it."""
+
+    def find(name):
+        path = SHARED / "data" / name
+        if not path.is_file():
+            pytest.skip(f"the real clip {name} is not at hand")
+        return path
+
+    return find

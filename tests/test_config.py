@@ -1,0 +1,53 @@
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from nerf_talker.config import read_yaml
+from nerf_talker.errors import ConfigError
+from nerf_talker.experiment import ExperimentConfig, load_config, to_yaml
+
+SHIPPED = sorted(Path(str(files("nerf_talker.configs"))).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_config_loads_and_round_trips(path, tmp_path):
+    config = load_config(path)
+    assert config.train.steps > 0
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(to_yaml(config))
+    assert load_config(copy) == config
+
+
+def test_a_variant_is_its_difference_from_its_parent(tmp_path):
+    (tmp_path / "base.yaml").write_text("train: {steps: 7, seed: 3}\n")
+    (tmp_path / "child.yaml").write_text("parent: base.yaml\ntrain: {steps: 9}\n")
+    config = load_config(tmp_path / "child.yaml")
+    assert (config.train.steps, config.train.seed) == (9, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train: {stepz: 1}", "train.stepz: unknown key"),
+        ("train: {steps: many}", "train.steps"),
+        ("[1, 2]", "mapping"),
+        ("a: [", "not a YAML file"),
+        ("parent: missing.yaml", "no such configuration"),
+        ("parent: bad.yaml", "its own parent"),
+    ],
+)
+def test_bad_config_names_the_key(tmp_path, text, said):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_config(tmp_path / "bad.yaml")
+
+
+def test_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(ConfigError, match="fast"):
+        load_config("no-such-config")
+
+
+def test_the_base_config_is_the_code(tmp_path):
+    shipped = next(path for path in SHIPPED if path.stem == "portrait")
+    assert set(read_yaml(shipped)) <= set(ExperimentConfig.model_fields)
