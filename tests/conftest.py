@@ -43,3 +43,29 @@ def shared_clip():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def ellipse_folder(tmp_path_factory):
+    """The tiny dataset of tests/builders.py on disk."""
+    from tests.builders import write_dataset
+
+    return write_dataset(tmp_path_factory.mktemp("ellipse") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def ellipse(ellipse_folder):
+    """The tiny dataset, opened."""
+    from nerf_talker.data.dataset import Dataset
+
+    return Dataset.open(ellipse_folder)
+
+
+@pytest.fixture(scope="session")
+def ellipse_run(ellipse_folder, tmp_path_factory):
+    """A finished smoke run on the tiny dataset."""
+    from nerf_talker.cli import main
+
+    run = tmp_path_factory.mktemp("runs") / "ellipse"
+    assert main(["train", str(ellipse_folder), "-o", str(run), "-c", "smoke", "--quiet"]) == 0
+    return run

@@ -80,6 +80,7 @@ class Dataset:
                     f"{files.track}: {key} has {len(arrays[key])} rows, the manifest says {count} "
                     "frames; run 'nerf-talker preprocess' again"
                 )
+            _check_finite(files.track, key, arrays[key])
         track = FrameTrack(
             manifest.camera.camera(),
             arrays["camera_to_head"],
@@ -121,6 +122,15 @@ def read_audio_features(path: Path) -> AudioFeatures:
         str(arrays["extractor"]),
         float(arrays["offset"]),
     )
+
+
+def _check_finite(path: Path, key: str, values: npt.NDArray[Any]) -> None:
+    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
+    if len(bad):
+        raise DatasetError(
+            f"{path}: {key} of frame {bad[0]} is not a finite number; "
+            "run 'nerf-talker preprocess' again"
+        )
 
 
 def _read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:

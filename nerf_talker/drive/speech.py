@@ -10,8 +10,8 @@ import torch
 from tqdm import tqdm
 
 from nerf_talker import __version__
-from nerf_talker.audio.logmel import log_mel
-from nerf_talker.audio.sound import read_sound
+from nerf_talker.audio.logmel import EXTRACTOR, log_mel
+from nerf_talker.audio.sound import RATE, read_sound
 from nerf_talker.drive.replay import replayed
 from nerf_talker.drive.video import SpeechVideo
 from nerf_talker.errors import AvatarError, InputError
@@ -66,17 +66,17 @@ def render_speech(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    if avatar.metadata["extractor"] != "logmel40":
+    if avatar.metadata["extractor"] != EXTRACTOR:
         raise AvatarError(
             f"the avatar wants the speech features '{avatar.metadata['extractor']}', "
             "which this version cannot compute; upgrade nerf-talker"
         )
     samples = read_sound(speech)
     fps = avatar.poses.fps
-    frames = round(len(samples) / 16_000 * fps)
+    frames = round(len(samples) / RATE * fps)
     if frames < 1:
         raise InputError(f"{speech}: shorter than one video frame; give at least {1 / fps:.2f} s")
-    features = log_mel(samples)
+    features = log_mel(samples, RATE)
     del samples
     talker = avatar.talker
     device = talker.background.device

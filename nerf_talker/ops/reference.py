@@ -68,35 +68,24 @@ def plane_hashed(points: Tensor, table: Tensor, resolution: int) -> Tensor:
     return total
 
 
-def triplane_encode(points: Tensor, table: Tensor, resolutions: tuple[int, ...]) -> Tensor:
+def triplane_encode(
+    points: Tensor, table: Tensor, resolutions: tuple[int, ...], entries: int
+) -> Tensor:
     """Multi-resolution tri-plane features; see :func:`nerf_talker.ops.triplane_encode`."""
     projected = torch.stack([points[:, list(axes)] for axes in PLANE_AXES])
-    sizes = level_sizes(resolutions, table_limit(table, resolutions))
+    sizes = level_sizes(resolutions, entries)
     levels = []
     for resolution, part in zip(resolutions, table.split(sizes, dim=2), strict=True):
         dense = part.shape[2] == resolution**2
         lookup = plane_dense if dense else plane_hashed
         levels.append(lookup(projected, part, resolution))
     encoded = torch.stack(levels)  # (L, 3, F, M)
-    return encoded.permute(3, 1, 0, 2).reshape(points.shape[0], -1)
+    return encoded.permute(3, 1, 0, 2).flatten(1)
 
 
 def level_sizes(resolutions: tuple[int, ...], limit: int) -> list[int]:
     """Entries of each level: the full lattice where it fits in ``limit``, else ``limit``."""
     return [min(resolution**2, limit) for resolution in resolutions]
-
-
-def table_limit(table: Tensor, resolutions: tuple[int, ...]) -> int:
-    """The per-level cap that a table of shape (3, F, sum of level sizes) was made with."""
-    total = table.shape[2]
-    squares = sorted(resolution**2 for resolution in resolutions)
-    kept = 0
-    for index, square in enumerate(squares):
-        hashed = len(squares) - index
-        if kept + square * hashed >= total:
-            return (total - kept) // hashed
-        kept += square
-    return squares[-1]
 
 
 def spherical_harmonics(directions: Tensor) -> Tensor:

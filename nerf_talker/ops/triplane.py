@@ -65,4 +65,4 @@ def triplane_encode(points: Tensor, table: Tensor, layout: GridLayout) -> Tensor
     check_shape("triplane_encode", "table", table, *layout.table_shape)
     check_floating("triplane_encode", points=points, table=table)
     with torch.autocast(points.device.type, enabled=False):
-        return reference.triplane_encode(points, table, layout.resolutions)
+        return reference.triplane_encode(points, table, layout.resolutions, layout.entries)

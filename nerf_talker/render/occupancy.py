@@ -17,10 +17,10 @@ class OccupancyConfig(StrictModel):
     """``interval`` in steps; ``threshold`` on the decayed largest rendering weight of a cell."""
 
     resolution: int = 64
-    interval: int = 100
-    decay: float = 0.6
+    interval: int = 50
+    decay: float = 0.77
     threshold: float = 4e-3
-    warmup: int = 200
+    warmup: int = 100
 
 
 class OccupancyGrid(nn.Module):

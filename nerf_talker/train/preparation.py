@@ -16,6 +16,41 @@ WIDEST_BOX = ((-0.17, -0.26, -0.15), (0.17, 0.18, 0.16))
 MARGIN = 0.008  # metres kept free around the hull, so that soft hair has room
 HULL_FRAMES = 48
 NOSE_TIP = 1
+CHIN = 152
+# Cells kept in front of and behind the face's rigid surface, metres; the mouth has an inside.
+FACE_SHELL = (0.014, 0.026)
+MOUTH_DEPTH = 0.045
+# Cells kept around the skull's ellipsoid outside the face, in units of its radii.
+SKULL_SHELL = (0.72, 1.3)
+SKULL_DEPTH = 0.1  # metres from the ears' axis to the forehead
+DEEPEST = 0.07  # metres behind the ears' axis; a portrait never shows more
+
+
+def shell(dataset: Dataset, points: Tensor, box: Tensor) -> BoolArray:
+    """Where a head's visible surface can lie: which of (P, 3) points.
+
+    Inside the face's outline a slab around the rigid mean shape, elsewhere a thick shell around an
+    ellipsoid that fills ``box`` sideways. Silhouettes alone leave the depth of a frontal clip open,
+    and a field that starts as a solid block takes minutes to find its surface.
+    """
+    from scipy.interpolate import LinearNDInterpolator
+
+    shape = dataset.mean_shape.astype(np.float64)
+    position = points.numpy().astype(np.float64)
+    surface = LinearNDInterpolator(shape[:, :2], shape[:, 2])(position[:, :2])
+    in_face = np.isfinite(surface)
+    behind = position[:, 2] - np.where(in_face, surface, 0)
+    lips = shape[list(LIPS)].mean(0)
+    near_mouth = np.linalg.norm(position[:, :2] - lips[:2], axis=-1) < 0.035
+    deep = np.where(near_mouth, MOUTH_DEPTH, FACE_SHELL[1])
+    face = in_face & (behind > -FACE_SHELL[0]) & (behind < deep)
+    low, high = box.numpy().astype(np.float64)
+    chin = shape[CHIN, 1]
+    centre = np.asarray([(low[0] + high[0]) / 2, (low[1] + MARGIN + chin) / 2, 0.0])
+    radii = np.asarray([(high[0] - low[0]) / 2 - MARGIN, (chin - low[1]) / 2, SKULL_DEPTH])
+    distance = np.linalg.norm((position - centre) / radii, axis=-1)
+    skull = (distance > SKULL_SHELL[0]) & (distance < SKULL_SHELL[1]) & ~in_face
+    return face | skull
 
 
 def hull(dataset: Dataset, points: Tensor, share: float = 0.94) -> BoolArray:
@@ -54,7 +89,7 @@ def subject(dataset: Dataset) -> Subject:
     box = torch.stack([inside.amin(0) - cell - MARGIN, inside.amax(0) + cell + MARGIN])
     # The silhouette does not bound depth: the nose does in front, the skull's length behind.
     box[0, 2] = float(nose[2]) - 0.015
-    box[1, 2] = min(float(box[1, 2]), float(nose[2]) + 0.21)
+    box[1, 2] = DEEPEST
     lips = torch.from_numpy(dataset.mean_shape[list(LIPS)])
     centre = lips.mean(0) + torch.tensor([0.0, 0.012, 0.01])
     radius = torch.tensor([0.065, 0.06, 0.06])
@@ -83,5 +118,6 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     talker.torso.start_from(dataset.torso)
     talker.torso.motion.fit(track.camera_to_head[rows], dataset.torso_motion[rows])
     talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
-    cells = hull(dataset, talker.occupancy.centres())
+    centres = talker.occupancy.centres()
+    cells = hull(dataset, centres) & shell(dataset, centres, talker.occupancy.box)
     talker.occupancy.cells.copy_(torch.from_numpy(cells).reshape(talker.occupancy.cells.shape))

@@ -139,13 +139,13 @@ class Trainer:
         config = self.config
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * config.final_learning_rate ** (self.step / config.steps)
-        warm = self.step < self.talker.occupancy.config.warmup
-        batch = self.sampler.draw(self.generator, config.warmup_rays if warm else None)
+        early = self.step < 2 * self.talker.occupancy.config.warmup
+        batch = self.sampler.draw(self.generator, config.warmup_rays if early else None)
         losses, samples, opacity = self._losses(batch)
         total = losses["rgb"] + config.opacity_entropy * losses["opacity_entropy"]
         if not bool(torch.isfinite(total)):
             raise TrainingError(
-                f"step {self.step}: the loss is {float(total)}; frames "
+                f"step {self.step}: the loss is {float(total.detach())}; frames "
                 f"{sorted(set(batch.frames.tolist()))}; lower train.net_learning_rate or check them"
             )
         self.optimiser.zero_grad(set_to_none=True)
@@ -158,7 +158,7 @@ class Trainer:
                 "poses in the dataset's report.html, or train with another train.seed"
             )
         row = {"step": self.step, "seconds": self.seconds}
-        row |= {name: float(value) for name, value in losses.items()}
+        row |= {name: float(value.detach()) for name, value in losses.items()}
         return row | {"samples_per_ray": samples, "face_opacity": opacity}
 
     def _losses(self, batch: PixelBatch) -> tuple[dict[str, Tensor], float, float]:

@@ -1,0 +1,101 @@
+"""Reading sound from any file PyAV understands, and writing 16-bit WAV."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nerf_talker.errors import InputError
+from nerf_talker.types import FloatArray
+
+RATE = 16000
+
+
+def read_sound(path: Path, rate: int = RATE) -> FloatArray:
+    """The first sound track of a file, mono.
+
+    Args:
+        path: A sound or video file in any container PyAV reads.
+        rate: Samples per second of the result.
+
+    Returns:
+        (samples,) float32 in [-1, 1]; the first sample is the first sound in the file.
+
+    Raises:
+        InputError: The file is missing, empty, no media file, damaged, or has no sound.
+    """
+    return read_sound_from(path, None, rate)
+
+
+def read_sound_from(path: Path, start: float | None, rate: int = RATE) -> FloatArray:
+    """Like :func:`read_sound`, with the first sample at ``start`` seconds of the file's clock.
+
+    Sound that begins later is preceded by silence, sound before ``start`` is cut off.
+    """
+    import av
+
+    path = Path(path)
+    _check_file(path)
+    pieces: list[FloatArray] = []
+    first = None
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise InputError(f"{path}: has no sound track; give a file with sound")
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+            for frame in container.decode(container.streams.audio[0]):
+                if first is None:
+                    first = float(frame.time or 0.0)
+                pieces += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+            pieces += [part.to_ndarray()[0] for part in resampler.resample(None)]
+    except av.FFmpegError as error:
+        if first is None:
+            raise InputError(
+                f"{path}: cannot be read as sound ({error.strerror}); give a wav, mp3, m4a or flac"
+            ) from None
+        done = sum(map(len, pieces)) / rate
+        raise InputError(
+            f"{path}: the sound is damaged after {done:.2f} s ({error.strerror}); export it again"
+        ) from None
+    if not pieces or not sum(map(len, pieces)):
+        raise InputError(f"{path}: holds no sound (0 samples); give a recording")
+    samples = np.clip(np.concatenate(pieces), -1, 1).astype(np.float32)
+    shift = 0 if start is None else round(((first or 0.0) - start) * rate)
+    return np.pad(samples, (shift, 0)) if shift > 0 else samples[-shift:]
+
+
+def write_wav(path: Path, samples: npt.ArrayLike, rate: int = RATE) -> None:
+    """Write a mono 16-bit WAV atomically.
+
+    Args:
+        path: The file.
+        samples: (samples,) float in [-1, 1]; values outside are clipped.
+        rate: Samples per second.
+    """
+    path = Path(path)
+    clipped = np.clip(np.nan_to_num(np.asarray(samples, np.float64)), -1, 1)
+    content: npt.NDArray[Any] = np.round(clipped * 32767).astype("<i2")
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as target, wave.open(target, "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(rate)
+            sound.writeframes(content.tobytes())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give a sound or video file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give a sound or video file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: is empty (0 bytes); give a sound or video file")

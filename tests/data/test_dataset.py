@@ -1,0 +1,105 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from nerf_talker.data.dataset import Dataset
+from nerf_talker.data.manifest import DatasetFiles, contiguous_splits, read_manifest
+from nerf_talker.errors import DatasetError
+
+
+@pytest.fixture
+def copy(ellipse_folder, tmp_path):
+    return shutil.copytree(ellipse_folder, tmp_path / "copy", ignore=lambda *_: ["cache"])
+
+
+def test_pictures_come_back_as_they_were_written(ellipse):
+    from tests.builders import head_pictures
+
+    opening = np.abs(np.sin(np.arange(ellipse.manifest.frames) * 0.4))
+    pictures, labels = head_pictures(opening)
+    assert np.array_equal(ellipse.labels, labels)
+    difference = ellipse.frames.astype(int) - pictures
+    assert np.abs(difference).mean() < 2
+    assert ellipse.head_mask(3).sum() == (labels[3] >= 2).sum()
+
+
+def test_cache_is_memory_mapped_and_rebuilt_when_the_video_changes(copy):
+    first = Dataset.open(copy)
+    assert isinstance(first.frames, np.memmap)
+    names = {path.name for path in (copy / "cache").iterdir()}
+    Dataset.open(copy)
+    assert {path.name for path in (copy / "cache").iterdir()} == names
+    files = DatasetFiles(copy)
+    content = files.labels.read_bytes()
+    files.labels.unlink()
+    files.labels.write_bytes(content)
+    Dataset.open(copy)
+    assert {path.name for path in (copy / "cache").iterdir()} != names
+    assert len(list((copy / "cache").glob("labels-*"))) == 1
+
+
+@pytest.mark.parametrize("frames", [11, 60, 300, 1779])
+def test_splits_are_disjoint_contiguous_and_complete(frames):
+    splits = contiguous_splits(frames)
+    assert splits["train"][0] == 0 and splits["test"][1] == frames
+    assert splits["train"][1] == splits["val"][0] and splits["val"][1] == splits["test"][0]
+    assert splits["test"][0] == int(frames * 10 / 11)
+
+
+def break_version(root):
+    path = DatasetFiles(root).manifest
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 99}))
+
+
+def break_manifest(root):
+    DatasetFiles(root).manifest.write_text('{"version": 1, "fra')
+
+
+def break_key(root):
+    path = DatasetFiles(root).manifest
+    path.write_text(json.dumps({**json.loads(path.read_text()), "frames": "many"}))
+
+
+def break_track(root):
+    content = DatasetFiles(root).track.read_bytes()
+    DatasetFiles(root).track.write_bytes(content[: len(content) // 2])
+
+
+def break_pose(root):
+    path = DatasetFiles(root).track
+    arrays = dict(np.load(path))
+    arrays["camera_to_head"][7] = np.nan
+    np.savez(path, **arrays)
+
+
+def break_video(root):
+    content = DatasetFiles(root).frames.read_bytes()
+    DatasetFiles(root).frames.write_bytes(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize(
+    ("breaking", "said"),
+    [
+        (break_version, "newer version"),
+        (break_manifest, "damaged"),
+        (break_key, "frames"),
+        (break_track, "damaged"),
+        (break_pose, "camera_to_head of frame 7"),
+        (break_video, "frame"),
+        (lambda root: DatasetFiles(root).background.unlink(), "background"),
+        (lambda root: DatasetFiles(root).labels.unlink(), "missing"),
+        (lambda root: DatasetFiles(root).manifest.unlink(), "no dataset here"),
+    ],
+)
+def test_damage_is_named(copy, breaking, said):
+    breaking(copy)
+    with pytest.raises(DatasetError, match=said):
+        Dataset.open(copy)
+    assert not list(copy.rglob("*.tmp.npy"))
+
+
+def test_a_missing_folder_says_how_to_make_one(tmp_path):
+    with pytest.raises(DatasetError, match="nerf-talker preprocess"):
+        read_manifest(tmp_path / "nowhere")
