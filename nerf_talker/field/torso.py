@@ -91,11 +91,15 @@ class TorsoMotionFromPose(nn.Module):
 class TorsoField(nn.Module):
     """Colour and opacity of the torso layer at image points."""
 
+    strength: Tensor
+
     def __init__(self, config: TorsoFieldConfig, size: int) -> None:
         super().__init__()
         self.largest = config.largest
         self.plate = nn.Parameter(torch.zeros(1, 4, size, size))
         self.motion = TorsoMotionFromPose()
+        # How much of the learned displacement held-out frames bear out, [0, 1].
+        self.register_buffer("strength", torch.ones(()))
         self.net = mlp(2 + 2 * 2 * 3 + POSE_WIDTH, config.hidden, config.hidden, 2)
         nn.init.zeros_(self.net[-1].weight)
         nn.init.zeros_(self.net[-1].bias)
@@ -126,7 +130,7 @@ class TorsoField(nn.Module):
         angles = torch.cat([resting * (torch.pi * 2**octave) for octave in range(3)], -1)
         pose = pose.clamp(-3, 3).expand(len(points), -1)
         inputs = torch.cat([resting, angles.sin(), angles.cos(), pose], -1)
-        moved = resting + self.largest * torch.tanh(self.net(inputs).float())
+        moved = resting + self.strength * self.largest * torch.tanh(self.net(inputs).float())
         grid = (moved * 2 - 1).reshape(1, 1, -1, 2)
         looked_up = F.grid_sample(self.plate, grid, "bilinear", "border", align_corners=False)
         values = looked_up[0, :, 0].T.clamp(0, 1)

@@ -34,7 +34,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         AvatarError: The file is damaged or was made by a newer version.
     """
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AvatarError(f"{path}: damaged ({first}); delete it to start over") from None

@@ -25,7 +25,8 @@ class TorsoPhaseConfig(StrictModel):
     steps: int = 400
     pixels: int = 8192
     frames: int = 16
-    learning_rate: float = 2e-3
+    plate_learning_rate: float = 5e-4
+    net_learning_rate: float = 2e-3
 
 
 class TrainConfig(StrictModel):
@@ -46,6 +47,7 @@ class TrainConfig(StrictModel):
     appearance_drop: float = 0.25
     ema_decay: float = 0.95
     ema_interval: int = 10
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_interval: int = 500
     preview_interval: int = 1000

@@ -1,8 +1,25 @@
-"""Which number format the head's networks run in."""
+"""Where the head trains, and which number format its networks run in."""
 
 from __future__ import annotations
 
 import torch
+
+from nerf_talker.errors import ConfigError
+
+
+def resolve_device(wanted: str) -> torch.device:
+    """The device of a run; ``auto`` takes a CUDA GPU when torch sees one.
+
+    Raises:
+        ConfigError: ``cuda`` is wanted and torch sees no GPU.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "train.device: cuda is wanted, but torch sees no CUDA GPU; use auto or cpu"
+        )
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(wanted)
 
 
 def resolve_precision(wanted: str, device: torch.device) -> torch.dtype | None:

@@ -5,7 +5,7 @@ Peers take one frame a step and all pixels alike, so the mouth gets 1-2 % of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,10 @@ class PixelBatch:
     rgb: Tensor
     alpha: Tensor
     face: Tensor
+
+    def to(self, device: torch.device) -> PixelBatch:
+        """The same batch on another device."""
+        return PixelBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class PixelSampler:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.losses import charbonnier
 from nerf_talker.render.talker import Talker
 from nerf_talker.train.config import TorsoPhaseConfig
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+VAL_FRAMES = 24
+
+
+@dataclass(frozen=True)
+class TorsoPixels:
+    """P pixels of true frames: points (P, 2) in image units, frame (P,), rows and columns (P, 2).
+
+    ``target`` (P, 3) is the true colour, ``free`` (P,) how little the head covers, [0, 1].
+    """
+
+    points: Tensor
+    frame: npt.NDArray[np.int64]
+    pixels: npt.NDArray[np.int64]
+    target: Tensor
+    free: Tensor
 
 
 def fit_torso(
@@ -19,45 +40,78 @@ def fit_torso(
     generator: torch.Generator,
     quiet: bool,
 ) -> float:
-    """Fit plate and displacement net by Adam on random pixels of training frames.
+    """Fit the plate's colour and the displacement net by Adam on random pixels of training frames.
 
     A pixel counts by how much of it the head leaves free, so the plate under the head keeps what
-    preprocessing filled in.
+    preprocessing filled in. The plate's opacity stays as segmented: free to learn, it would print a
+    moving background onto the body. How far the displacement is believed is picked on the
+    validation range, since shoulders that moved with the head once need not do so again.
 
     Returns:
-        The mean absolute error of the last tenth of the steps, [0, 1] colour.
+        The mean absolute error on the validation range, [0, 1] colour.
     """
     train = np.asarray(dataset.manifest.range("train"))
-    size = dataset.manifest.size
     torso = talker.torso
-    optimiser = torch.optim.Adam(
+    optimiser = torch.optim.AdamW(
         [
-            {"params": [torso.plate], "lr": config.learning_rate},
-            {"params": torso.net.parameters(), "lr": config.learning_rate},
+            {"params": [torso.plate], "lr": config.plate_learning_rate, "weight_decay": 0.0},
+            {"params": torso.net.parameters(), "lr": config.net_learning_rate},
         ],
         betas=(0.9, 0.99),
+        weight_decay=1e-2,
     )
-    poses = torch.from_numpy(dataset.track.camera_to_head)
-    motions = torch.from_numpy(dataset.torso_motion)
-    errors: list[float] = []
-    for step in tqdm(range(config.steps), "torso", disable=quiet):
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * 0.1 ** (step / config.steps)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.1 ** (1 / config.steps))
+    for _ in tqdm(range(config.steps), "torso", disable=quiet):
         chosen = torch.randint(len(train), (config.frames,), generator=generator).numpy()
-        frame = train[chosen].repeat(config.pixels // config.frames)
-        place = torch.rand(len(frame), 2, generator=generator)
-        pixels = (place * size).long().clamp(max=size - 1).numpy()
-        at = (frame, pixels[:, 0], pixels[:, 1])
-        target = torch.from_numpy(dataset.frames[at]).float() / 255
-        free = 1 - torch.from_numpy(dataset.head_alpha[at]).float() / 255
-        points = (torch.from_numpy(pixels).flip(-1) + 0.5) / size
-        colour, alpha = torso(points, poses[frame], motions[frame])
-        behind = talker.background[pixels[:, 0], pixels[:, 1]]
-        predicted = colour * alpha[:, None] + behind * (1 - alpha[:, None])
-        # Squared: a pixel the head half covers shows the head's colour, not the torso's.
-        error = charbonnier(predicted, target).mean(-1) * free**2
+        batch = _draw(dataset, train[chosen], config.pixels, generator)
         optimiser.zero_grad(set_to_none=True)
-        error.mean().backward()
+        _errors(talker, dataset, batch).mean().backward()
+        assert torso.plate.grad is not None
+        torso.plate.grad[:, 3] = 0
         optimiser.step()
-        errors.append(float(error.detach().sum() / (free**2).sum().clamp_min(1)))
-    return float(np.mean(errors[-max(config.steps // 10, 1) :])) if errors else float("nan")
+        schedule.step()
+    return _pick_strength(talker, dataset, config, generator)
+
+
+def _draw(
+    dataset: Dataset, frames: npt.NDArray[np.int64], count: int, generator: torch.Generator
+) -> TorsoPixels:
+    size = dataset.manifest.size
+    frame = frames.repeat(-(-count // len(frames)))
+    place = torch.rand(len(frame), 2, generator=generator)
+    pixels = (place * size).long().clamp(max=size - 1)
+    at = (frame, pixels[:, 0].numpy(), pixels[:, 1].numpy())
+    return TorsoPixels(
+        (pixels.flip(-1) + 0.5) / size,
+        frame,
+        pixels.numpy(),
+        torch.from_numpy(dataset.frames[at]).float() / 255,
+        1 - torch.from_numpy(dataset.head_alpha[at]).float() / 255,
+    )
+
+
+def _errors(talker: Talker, dataset: Dataset, batch: TorsoPixels) -> Tensor:
+    """(P,) colour error of torso over background, weighted by how free of head a pixel is."""
+    pose = torch.from_numpy(dataset.track.camera_to_head[batch.frame])
+    motion = torch.from_numpy(dataset.torso_motion[batch.frame])
+    colour, alpha = talker.torso(batch.points, pose, motion)
+    behind = talker.background[batch.pixels[:, 0], batch.pixels[:, 1]]
+    predicted = colour * alpha[:, None] + behind * (1 - alpha[:, None])
+    # Squared: a pixel the head half covers shows the head's colour, not the torso's.
+    return charbonnier(predicted, batch.target).mean(-1) * batch.free**2
+
+
+@torch.no_grad()
+def _pick_strength(
+    talker: Talker, dataset: Dataset, config: TorsoPhaseConfig, generator: torch.Generator
+) -> float:
+    val = dataset.manifest.range("val")
+    frames = np.unique(np.linspace(val.start, val.stop - 1, VAL_FRAMES).astype(np.int64))
+    batch = _draw(dataset, frames, 8 * config.pixels, generator)
+    errors = []
+    for strength in STRENGTHS:
+        talker.torso.strength.fill_(strength)
+        errors.append(float(_errors(talker, dataset, batch).sum() / (batch.free**2).sum()))
+    best = int(np.argmin(errors))
+    talker.torso.strength.fill_(STRENGTHS[best])
+    return errors[best]

@@ -30,7 +30,7 @@ from nerf_talker.train.checkpoint import (
 from nerf_talker.train.config import TrainConfig
 from nerf_talker.train.driving import dataset_driving
 from nerf_talker.train.ema import MovingAverage
-from nerf_talker.train.precision import resolve_precision
+from nerf_talker.train.precision import resolve_device, resolve_precision
 from nerf_talker.train.preparation import fit_statistics, subject
 from nerf_talker.train.run_folder import RunFolder
 from nerf_talker.train.sampler import PixelBatch, PixelSampler
@@ -56,12 +56,13 @@ class Trainer:
         torch.manual_seed(train.seed)
         self.dataset, self.run, self.config, self.quiet = dataset, run, train, quiet
         self.generator = torch.Generator().manual_seed(train.seed)
+        self.device = resolve_device(train.device)
         self.talker = Talker(talker, subject(dataset))
         self.sampler = PixelSampler(train.sampler, dataset)
         self.driving = dataset_driving(dataset, range(dataset.manifest.frames), "landmarks")
         self.optimiser = self._optimiser()
         self.average = MovingAverage(self.talker.head, train.ema_decay)
-        self.autocast = resolve_precision(train.precision, torch.device("cpu"))
+        self.autocast = resolve_precision(train.precision, self.device)
         self.step = 0
         self.seconds = 0.0
         self.notes: dict[str, float] = {}
@@ -99,6 +100,7 @@ class Trainer:
             self._fit_phases()
         else:
             self._restore(newest)
+        self._move()
         bar = tqdm(
             total=self.config.steps, initial=self.step, desc="head", disable=self.quiet, unit="step"
         )
@@ -123,6 +125,16 @@ class Trainer:
         )
         return self.run.avatar
 
+    def _move(self) -> None:
+        """To the training device; the closed-form and seconds-long phases ran on the CPU."""
+        if self.device.type == "cpu":
+            return
+        self.talker.to(self.device)
+        self.driving = self.driving.to(self.device)
+        self.average.state = {k: v.to(self.device) for k, v in self.average.state.items()}
+        for state in self.optimiser.state.values():
+            state |= {k: v.to(self.device) for k, v in state.items() if torch.is_tensor(v)}
+
     def _fit_phases(self) -> None:
         begun = time.perf_counter()
         fit_statistics(self.talker, self.dataset)
@@ -141,7 +153,7 @@ class Trainer:
             group["lr"] = group["base"] * config.final_learning_rate ** (self.step / config.steps)
         early = self.step < 2 * self.talker.occupancy.config.warmup
         batch = self.sampler.draw(self.generator, config.warmup_rays if early else None)
-        losses, samples, opacity = self._losses(batch)
+        losses, samples, opacity = self._losses(batch.to(self.device))
         total = losses["rgb"] + config.opacity_entropy * losses["opacity_entropy"]
         if not bool(torch.isfinite(total)):
             raise TrainingError(
@@ -174,11 +186,11 @@ class Trainer:
             batch.frame,
             self.talker.occupancy.bounds(),
         )
-        jitter = torch.rand(len(rays), generator=generator)
-        with torch.autocast("cpu", self.autocast, enabled=self.autocast is not None):
+        jitter = torch.rand(len(rays), generator=generator).to(self.device)
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             out = render_rays(self.talker, rays, condition, jitter, observe=True)
         # A random background per ray supervises opacity without a torso and leaves no floaters.
-        behind = torch.rand(len(rays), 3, generator=generator)
+        behind = torch.rand(len(rays), 3, generator=generator).to(self.device)
         target = batch.rgb * batch.alpha[:, None] + behind * (1 - batch.alpha[:, None])
         predicted = out.rgb + behind * (1 - out.opacity[:, None])
         losses = {
@@ -192,8 +204,9 @@ class Trainer:
     def _augment(self, condition: HeadCondition) -> HeadCondition:
         """Noise on the mouth code, and the neutral appearance for a part of the frames."""
         mouth, appearance = condition.mouth, condition.appearance
-        noise = torch.randn(mouth.shape, generator=self.generator)
+        noise = torch.randn(mouth.shape, generator=self.generator).to(mouth.device)
         kept = torch.rand(len(mouth), 1, generator=self.generator) >= self.config.appearance_drop
+        kept = kept.to(mouth.device)
         return HeadCondition(
             mouth + self.config.code_noise * noise, condition.expression, appearance * kept
         )
@@ -213,7 +226,7 @@ class Trainer:
         frame = val[len(val) // 2]
         with self.average.applied(self.talker.head):
             renderer = PortraitRenderer(self.talker, self.autocast)
-            driving = dataset_driving(self.dataset, [frame], "audio")
+            driving = dataset_driving(self.dataset, [frame], "audio").to(self.device)
             picture = next(renderer.frames(driving)).rgb
         self.talker.train()
         rendered = np.round(picture * 255).astype(np.uint8)

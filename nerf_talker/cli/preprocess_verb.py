@@ -1,0 +1,63 @@
+"""``nerf-talker preprocess CLIP -o DATASET``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Turn a video of one person speaking into a dataset; the same command resumes.
+
+    Attributes:
+        clip: Video of one person facing the camera, with sound.
+        out: Dataset folder to write.
+        size: Width and height of the dataset's frames in pixels.
+        audio: Sound file that replaces the clip's own sound.
+        landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at 25 fps.
+        masks: NPZ with labels and head_alpha (F, H, W) in the clip's pixels at 25 fps.
+        quiet: No progress bars and no summary.
+    """
+
+    clip: tyro.conf.Positional[Path]
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DATASET")]
+    size: int = 512
+    audio: Path | None = None
+    landmarks: Path | None = None
+    masks: Path | None = None
+    quiet: bool = False
+
+
+def run(argv: list[str]) -> int:
+    """Run the verb with the arguments after its name; returns the exit code."""
+    given = tyro.cli(Arguments, args=argv, prog="nerf-talker preprocess")
+    from nerf_talker.config import validate
+    from nerf_talker.preprocess.options import PreprocessOptions
+    from nerf_talker.preprocess.pipeline import preprocess
+
+    choices = {
+        "size": given.size,
+        "audio": given.audio,
+        "landmarks": given.landmarks,
+        "masks": given.masks,
+        "quiet": given.quiet,
+    }
+    options = validate(PreprocessOptions, choices, "preprocess")
+    manifest = preprocess(given.clip, given.out, options)
+    if given.quiet:
+        return 0
+    tracking = manifest.stages["tracking"].notes
+    print(
+        f"{given.out}: {manifest.frames} frames of {manifest.size}x{manifest.size} px "
+        f"({manifest.frames / manifest.fps:.1f} s), prepared in "
+        f"{manifest.preprocess_seconds:.0f} s; reprojection error "
+        f"{tracking['reprojection_rms_px512']:.2f} px at 512"
+    )
+    for warning in manifest.warnings:
+        print(f"warning: {warning}")
+    print(f"look at {given.out / 'report.html'}, then: nerf-talker train {given.out} -o RUN")
+    return 0

@@ -1,0 +1,250 @@
+"""Evaluate an avatar on a dataset: the whole of ``nerf-talker evaluate`` without its printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nerf_talker.data.dataset import Dataset
+from nerf_talker.data.manifest import DatasetFiles, SplitName
+from nerf_talker.drive.self_driven import render_frames
+from nerf_talker.errors import AvatarError, DatasetError, InputError, WeightsError
+from nerf_talker.evaluate.environment import environment
+from nerf_talker.evaluate.lips import correlation, lip_gap
+from nerf_talker.evaluate.lpips import WEIGHTS, Lpips
+from nerf_talker.evaluate.measurement import Instruments, Measurement, Watcher, measure
+from nerf_talker.evaluate.notes import not_measured, notes
+from nerf_talker.evaluate.page import write_report
+from nerf_talker.evaluate.readers import open_reader
+from nerf_talker.evaluate.rows import Heard
+from nerf_talker.evaluate.schema import (
+    Baselines,
+    Drive,
+    ReaderInfo,
+    Report,
+    Speed,
+    TruthFigures,
+)
+from nerf_talker.evaluate.sound import Sound, log_energy, read_sound, write_sound
+from nerf_talker.evaluate.speech_expert import expected_gaps
+from nerf_talker.evaluate.videos import LosslessVideo
+from nerf_talker.train.avatar import load_avatar
+from nerf_talker.types import ByteArray, PortraitFrame
+
+AVATAR_FILE = "avatar.safetensors"
+VIDEOS = ("truth.mkv", "pred.mkv", "pred_head_only.mkv")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How to evaluate.
+
+    Attributes:
+        drive: What moves the mouth: the clip's sound, or its tracked landmarks.
+        split: Which time range of the clip to measure.
+        save_video: Also write lossless videos and the sound of the split.
+        quiet: No progress bar.
+    """
+
+    drive: Drive = "audio"
+    split: SplitName = "test"
+    save_video: bool = False
+    quiet: bool = True
+
+
+def evaluate(
+    avatar_or_run: Path, dataset: Path, report_dir: Path, options: EvaluateOptions
+) -> Report:
+    """Render a split with an avatar, measure it, and write the report's files.
+
+    Args:
+        avatar_or_run: An avatar file, or the run folder that holds ``avatar.safetensors``.
+        dataset: The dataset folder whose frames are the truth.
+        report_dir: Made if needed; receives ``report.json``, ``report.html``, ``frames.csv``.
+        options: How to evaluate.
+
+    Raises:
+        AvatarError: No avatar there, or one that cannot be loaded or rendered.
+        DatasetError: The dataset is missing, damaged or has no frame in the split.
+        InputError: The report folder cannot be made.
+    """
+    path = find_avatar(avatar_or_run)
+    data = Dataset.open(dataset, quiet=options.quiet)
+    frames = data.manifest.range(options.split)
+    if not len(frames):
+        raise DatasetError(f"{dataset}: split '{options.split}' holds no frames; choose another")
+    avatar = load_avatar(path, "cuda" if torch.cuda.is_available() else "cpu")
+    rendered = render_frames(avatar.talker, data, frames, options.drive)
+    return evaluate_frames(
+        data, rendered, report_dir, options, {**avatar.metadata, "avatar": str(path)}
+    )
+
+
+def find_avatar(avatar_or_run: Path) -> Path:
+    """The avatar file that a path means.
+
+    Raises:
+        AvatarError: There is none.
+    """
+    path = Path(avatar_or_run)
+    path = path / AVATAR_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise AvatarError(
+            f"{avatar_or_run}: no avatar here; give an avatar file or a run folder with "
+            f"{AVATAR_FILE}, made by 'nerf-talker train DATASET -o RUN'"
+        )
+    return path
+
+
+def evaluate_frames(
+    dataset: Dataset,
+    rendered: Iterable[PortraitFrame],
+    report_dir: Path,
+    options: EvaluateOptions,
+    metadata: Mapping[str, object],
+) -> Report:
+    """Measure rendered frames of one split and write the report's files.
+
+    Args:
+        dataset: The opened dataset.
+        rendered: One picture per frame of the split, in order.
+        report_dir: Made if needed.
+        options: How to evaluate; ``drive`` is only stated in the report.
+        metadata: Of the avatar: ``avatar``, ``train_seconds``, ``preprocess_seconds``.
+
+    Raises:
+        AvatarError: The renderer's frames do not fit.
+        InputError: The report folder cannot be made.
+    """
+    _make_folder(report_dir)
+    frames = dataset.manifest.range(options.split)
+    instruments = open_instruments(dataset, frames)
+    with ExitStack() as stack:
+        watch = _video_watcher(stack, report_dir, dataset) if options.save_video else None
+        done = measure(dataset, frames, rendered, instruments, watch, options.quiet)
+    sound = _split_sound(dataset, frames)
+    if options.save_video and sound is not None:
+        write_sound(report_dir / "speech.wav", sound)
+    fps = dataset.manifest.fps
+    energy = None if sound is None else log_energy(sound, range(len(frames)), fps)
+    heard = Heard(energy, expected_gaps(dataset, frames))
+    report = _report(dataset, done, instruments, heard, options, metadata)
+    write_report(report_dir, report, done, fps, heard)
+    return report
+
+
+def open_instruments(dataset: Dataset, frames: range) -> Instruments:
+    """The best instruments this machine has; what is missing carries its reason."""
+    from nerf_talker.weights import resolve
+
+    reader = open_reader(dataset, frames)
+    try:
+        return Instruments(reader, Lpips(resolve(WEIGHTS)))
+    except WeightsError as error:
+        return Instruments(reader, None, str(error))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be made ({error.strerror}); choose another report folder"
+        ) from None
+
+
+def _video_watcher(stack: ExitStack, folder: Path, dataset: Dataset) -> Watcher:
+    size, fps = dataset.manifest.size, dataset.manifest.fps
+    videos = [stack.enter_context(LosslessVideo(folder / name, size, fps)) for name in VIDEOS]
+
+    def watch(truth: ByteArray, own: ByteArray, head_only: ByteArray) -> None:
+        for video, picture in zip(videos, (truth, own, head_only), strict=True):
+            video.write(picture)
+
+    return watch
+
+
+def _split_sound(dataset: Dataset, frames: range) -> Sound | None:
+    path, fps = DatasetFiles(dataset.root).sound, dataset.manifest.fps
+    return read_sound(path).slice(frames.start / fps, frames.stop / fps) if path.is_file() else None
+
+
+def _report(
+    dataset: Dataset,
+    done: Measurement,
+    instruments: Instruments,
+    heard: Heard,
+    options: EvaluateOptions,
+    metadata: Mapping[str, object],
+) -> Report:
+    size, reader = dataset.manifest.size, instruments.reader
+    knows_faces = reader.missing_landmarks is None
+    rows = {
+        name: row.metrics(done.truth, heard, size, knows_faces) for name, row in done.rows.items()
+    }
+    train_seconds = _number(metadata.get("train_seconds"))
+    return Report(
+        frames=len(done.frames),
+        split=options.split,
+        size=size,
+        drive=options.drive,
+        metrics=rows["own"],
+        head_only=rows["head_only"],
+        baselines=Baselines(mean_frame=rows["mean_frame"], nearest_frame=rows["nearest_frame"]),
+        speed=Speed(
+            render_fps=_rate(len(done.frames), done.render_seconds),
+            end_to_end_fps=_rate(len(done.frames), done.seconds),
+            train_seconds=train_seconds,
+            preprocess_seconds=_number(metadata.get("preprocess_seconds"))
+            or dataset.manifest.preprocess_seconds,
+        ),
+        environment=environment(),
+        subject=dataset.manifest.subject,
+        avatar=str(metadata.get("avatar", "")),
+        truth=_truth_figures(done, heard, size),
+        reader=_reader_info(dataset, done, reader.name),
+        not_measured=not_measured(rows, done, instruments, heard.energy is not None, train_seconds),
+        notes=notes(reader.name, options.drive),
+    )
+
+
+def _truth_figures(done: Measurement, heard: Heard, size: int) -> TruthFigures:
+    gaps = done.truth.gap_series()
+    energy, speech = heard.curves(gaps)
+    known = gaps[np.isfinite(gaps)]
+    return TruthFigures(
+        lipgap_std=float(known.std()) if known.size else None,
+        sync_offset_frames=None if energy is None else energy.best_lag,
+        sync_confidence=None if energy is None else energy.confidence,
+        speech_offset_frames=None if speech is None else speech.best_lag,
+        speech_confidence=None if speech is None else speech.confidence,
+        jitter=done.truth.jitter(size),
+    )
+
+
+def _reader_info(dataset: Dataset, done: Measurement, name: str) -> ReaderInfo:
+    gaps = done.truth.gap_series()
+    tracked = lip_gap(dataset.track.landmarks[done.frames.start : done.frames.stop])
+    apart = (gaps - tracked)[np.isfinite(gaps)]
+    return ReaderInfo(
+        name=name,
+        track_corr=correlation(gaps, tracked),
+        track_error=float(np.sqrt(np.mean(apart**2))) if apart.size else None,
+    )
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return count / seconds if seconds > 0 else None
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None

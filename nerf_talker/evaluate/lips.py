@@ -1,0 +1,125 @@
+"""Figures of lip motion from landmarks or lip gaps over time.
+
+Points are (x, y) pixels; a *lip gap* is |p13 - p14| / |p33 - p263|, the inner lips' distance in
+units of the distance of the outer eye corners. Series are per frame at the clip's full rate, NaN
+where no face was found; a figure uses the frames both series have. A *lag* in frames is positive
+when the prediction is late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nerf_talker.types import FloatArray
+
+Series = npt.NDArray[np.float64]
+
+# fmt: off
+LIP_POINTS = np.array([
+    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
+    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415,
+])
+# fmt: on
+"""The 40 lip points of MediaPipe's face mesh: outer contour, then inner."""
+
+UPPER_LIP, LOWER_LIP = 13, 14
+RIGHT_EYE, LEFT_EYE = 33, 263
+NOSE_BRIDGE = 168
+
+LAGS = np.arange(-10, 11)
+"""Frames over which lags are searched."""
+
+FEWEST = 8
+"""Frames both series must share before a correlation means anything."""
+
+
+@dataclass(frozen=True)
+class LagCurve:
+    """Correlation of two series over :data:`LAGS`.
+
+    Attributes:
+        correlation: One Pearson correlation per lag, NaN where too few frames overlap.
+    """
+
+    correlation: Series
+
+    @property
+    def best_lag(self) -> int:
+        """The lag in frames with the highest correlation; the smaller shift wins a tie."""
+        order = np.argsort(np.abs(LAGS), kind="stable")
+        return int(LAGS[order[np.nanargmax(self.correlation[order])]])
+
+    @property
+    def peak(self) -> float:
+        """The highest correlation."""
+        return float(np.nanmax(self.correlation))
+
+    @property
+    def confidence(self) -> float:
+        """Peak minus median over lags: how much the best lag stands out."""
+        return self.peak - float(np.nanmedian(self.correlation))
+
+
+def lip_gap(landmarks: npt.NDArray[np.floating]) -> Series:
+    """(...,) lip gap of (..., 478, 2 or more) landmarks, in units of the eyes' distance."""
+    points = np.asarray(landmarks, np.float64)[..., :2]
+    gap = np.linalg.norm(points[..., UPPER_LIP, :] - points[..., LOWER_LIP, :], axis=-1)
+    eyes = np.linalg.norm(points[..., RIGHT_EYE, :] - points[..., LEFT_EYE, :], axis=-1)
+    return gap / eyes
+
+
+def mouth_landmark_distance(predicted: FloatArray, truth: FloatArray, width: int) -> float:
+    """LMD at the 512 scale of one frame: pixels at a frame width of 512.
+
+    Mean Euclidean distance of the 40 lip points after subtracting each frame's own mean, times
+    512 / width. Lower is better.
+    """
+    a, b = predicted[LIP_POINTS, :2], truth[LIP_POINTS, :2]
+    apart = (a - a.mean(0)) - (b - b.mean(0))
+    return float(np.linalg.norm(apart, axis=-1).mean() * 512 / width)
+
+
+def correlation(a: Series, b: Series) -> float | None:
+    """Pearson correlation over the frames both have; None when undefined."""
+    both = np.isfinite(a) & np.isfinite(b)
+    if both.sum() < FEWEST:
+        return None
+    x, y = a[both] - a[both].mean(), b[both] - b[both].mean()
+    scale = float(np.linalg.norm(x) * np.linalg.norm(y))
+    floor = 1e-9 * both.sum() * (1 + np.abs(a[both]).max() * np.abs(b[both]).max())
+    return None if scale <= floor else float(x @ y / scale)
+
+
+def lag_curve(predicted: Series, reference: Series) -> LagCurve | None:
+    """Correlation of ``predicted[t + lag]`` with ``reference[t]`` per lag; None if undefined."""
+    values = [correlation(*_overlap(predicted, reference, int(lag))) for lag in LAGS]
+    curve = np.array([np.nan if value is None else value for value in values])
+    return LagCurve(curve) if np.isfinite(curve).any() else None
+
+
+def std_ratio(predicted: Series, truth: Series) -> float | None:
+    """Standard deviation of the prediction over the truth's; below 1 the mouth is muted."""
+    both = np.isfinite(predicted) & np.isfinite(truth)
+    if both.sum() < FEWEST or truth[both].std() <= 1e-9:
+        return None
+    return float(predicted[both].std() / truth[both].std())
+
+
+def jitter(points: Series, width: int) -> float | None:
+    """RMS second difference over time of one point (F, 2), in pixels at a width of 512."""
+    second = np.diff(points, n=2, axis=0)
+    square = (second**2).sum(-1)
+    square = square[np.isfinite(square)]
+    return float(np.sqrt(square.mean()) * 512 / width) if square.size else None
+
+
+def _overlap(predicted: Series, reference: Series, lag: int) -> tuple[Series, Series]:
+    count = min(len(predicted), len(reference))
+    if abs(lag) >= count:
+        return predicted[:0], reference[:0]
+    if lag >= 0:
+        return predicted[lag:count], reference[: count - lag]
+    return predicted[: count + lag], reference[-lag:count]

@@ -1,0 +1,81 @@
+"""The sound of a split: per-frame log energy for the audio lag, and its own WAV file."""
+
+from __future__ import annotations
+
+import os
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nerf_talker.errors import DatasetError
+from nerf_talker.evaluate.lips import Series
+
+SILENCE = 1e-8
+"""Mean square added before the logarithm: -80 dB of full scale, below any recording's noise."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Mono sound.
+
+    Attributes:
+        samples: (S,) int16.
+        rate: Samples per second.
+    """
+
+    samples: npt.NDArray[np.int16]
+    rate: int
+
+    def slice(self, start: float, stop: float) -> Sound:
+        """The part between two times in seconds, zero-padded where there is no sound."""
+        first, last = round(start * self.rate), round(stop * self.rate)
+        inside = self.samples[max(first, 0) : max(last, 0)]
+        padded = np.zeros(max(last - first, 0), np.int16)
+        padded[: len(inside)] = inside
+        return Sound(padded, self.rate)
+
+
+def read_sound(path: Path) -> Sound:
+    """Read a mono 16-bit WAV file.
+
+    Raises:
+        DatasetError: The file is missing or of another kind.
+    """
+    try:
+        with wave.open(str(path), "rb") as stream:
+            if stream.getnchannels() != 1 or stream.getsampwidth() != 2:
+                raise DatasetError(
+                    f"{path}: expected 16-bit mono sound; run 'nerf-talker preprocess' again"
+                )
+            content = stream.readframes(stream.getnframes())
+            return Sound(np.frombuffer(content, "<i2").astype(np.int16), stream.getframerate())
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: missing; run 'nerf-talker preprocess' again") from None
+    except (wave.Error, EOFError):
+        raise DatasetError(f"{path}: damaged; run 'nerf-talker preprocess' again") from None
+
+
+def write_sound(path: Path, sound: Sound) -> None:
+    """Write a WAV file atomically."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with wave.open(str(temporary), "wb") as stream:
+            stream.setnchannels(1)
+            stream.setsampwidth(2)
+            stream.setframerate(sound.rate)
+            stream.writeframes(sound.samples.astype("<i2").tobytes())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def log_energy(sound: Sound, frames: range, fps: float) -> Series:
+    """(len(frames),) log mean square of the samples heard while each frame is shown."""
+    values = []
+    for frame in frames:
+        heard = sound.slice(frame / fps, (frame + 1) / fps).samples.astype(np.float64) / 32768
+        values.append(np.log(np.mean(heard * heard) + SILENCE) if heard.size else np.nan)
+    return np.array(values)

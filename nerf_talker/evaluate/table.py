@@ -1,0 +1,77 @@
+"""The headline table: the same rows and columns on the terminal and on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nerf_talker.evaluate.schema import Metrics, Report
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure.
+
+    Attributes:
+        figure: Field of :class:`Metrics`.
+        title: Heading; an arrow tells which way is better.
+        digits: After the point.
+    """
+
+    figure: str
+    title: str
+    digits: int
+
+
+COLUMNS = (
+    Column("psnr", "PSNR ↑", 2),
+    Column("psnr_face", "face ↑", 2),
+    Column("psnr_mouth", "mouth ↑", 2),
+    Column("ssim", "SSIM ↑", 3),
+    Column("lpips", "LPIPS ↓", 3),
+    Column("lpips_face", "face ↓", 3),
+    Column("lmd", "LMD ↓", 2),
+    Column("lipgap_corr", "lip corr ↑", 2),
+    Column("lipgap_lag_frames", "lag → 0", 0),
+    Column("lipgap_std_ratio", "std → 1", 2),
+    Column("sync_offset_frames", "loudness lag", 0),
+    Column("sync_confidence", "conf ↑", 2),
+    Column("speech_offset_frames", "speech lag", 0),
+    Column("speech_confidence", "conf ↑", 2),
+    Column("jitter", "jitter", 2),
+    Column("frames_without_face", "no face", 0),
+)
+
+ROW_TITLES = {
+    "own": "own",
+    "head_only": "head only",
+    "mean_frame": "mean training frame",
+    "nearest_frame": "nearest training frame",
+}
+TRUTH_TITLE = "truth"
+MISSING = "–"
+
+
+def table(report: Report) -> list[list[str]]:
+    """Rows of cells, titles first; the truth's own sync and jitter come last."""
+    rows = [["", *(column.title for column in COLUMNS)]]
+    for name, metrics in report.rows().items():
+        rows.append([ROW_TITLES[name], *(_cell(metrics, column) for column in COLUMNS)])
+    truth = Metrics(**report.truth.model_dump(exclude={"lipgap_std"}))
+    rows.append([TRUTH_TITLE, *(_cell(truth, column, blank="") for column in COLUMNS)])
+    return rows
+
+
+def text_table(report: Report) -> str:
+    """The table in aligned columns of plain text."""
+    rows = table(report)
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(metrics: Metrics, column: Column, blank: str = MISSING) -> str:
+    value = getattr(metrics, column.figure)
+    return blank if value is None else f"{value:.{column.digits}f}"
