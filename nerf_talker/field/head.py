@@ -71,6 +71,14 @@ def mlp(*widths: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def layer_dtype(values: Tensor) -> torch.dtype:
+    """What linear layers compute in here: the autocast dtype where it is on."""
+    device = values.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return values.dtype
+
+
 class MotionField(nn.Module):
     """Displacement of the lower face as a function of place and mouth code.
 
@@ -156,18 +164,22 @@ class HeadField(nn.Module):
         Returns:
             Density, colour and the two mean gates at M points.
         """
-        mouth, expression = condition.mouth[frame], condition.expression[frame]
+        mouth = condition.mouth[frame]
         if self.motion is not None:
             points = points + self.motion(points, mouth)
         unit = (points - self.box[0]) / (self.box[1] - self.box[0])
-        encoded = triplane_encode(unit, self.table, self.layout)
+        # One dtype for all that is concatenated: mixed ones take torch's slow path.
+        dtype = layer_dtype(points)
+        encoded = triplane_encode(unit, self.table, self.layout).to(dtype)
+        mouth, expression = mouth.to(dtype), condition.expression.to(dtype)[frame]
         mouth_gate = torch.sigmoid(self.mouth_gate(encoded))
         expression_gate = torch.sigmoid(self.expression_gate(encoded))
         inputs = torch.cat([encoded, mouth * mouth_gate, expression * expression_gate], -1)
         hidden = self.density_net(inputs)
         log_density = hidden[:, 0].float().clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
-        view = spherical_harmonics(directions)[ray]
-        seen = torch.cat([hidden[:, 1:], view, condition.appearance[frame]], -1)
+        view = spherical_harmonics(directions).to(dtype)[ray]
+        appearance = condition.appearance.to(dtype)[frame]
+        seen = torch.cat([hidden[:, 1:], view, appearance], -1)
         # Stretched a little so that pure black and white lie at finite inputs (mip-NeRF).
         rgb = torch.sigmoid(self.colour_net(seen).float()) * 1.002 - 0.001
         gates = torch.stack([mouth_gate.mean(-1), expression_gate.mean(-1)], -1).float()

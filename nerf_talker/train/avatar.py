@@ -75,7 +75,7 @@ def describe(dataset: Dataset, train_seconds: float, steps: int) -> dict[str, An
 
 def save_avatar(path: Path, talker: Talker, poses: Driving, metadata: dict[str, Any]) -> None:
     """Write an avatar atomically."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     camera = talker.camera
     header = {
@@ -94,7 +94,7 @@ def save_avatar(path: Path, talker: Talker, poses: Driving, metadata: dict[str, 
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     temporary = path.with_name(path.name + ".tmp")
     try:
-        save_file(contiguous, temporary, {"nerf_talker": json.dumps(header)})
+        temporary.write_bytes(save(contiguous, {"nerf_talker": json.dumps(header)}))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
