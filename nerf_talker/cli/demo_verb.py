@@ -53,7 +53,7 @@ class Demo:
         """Do every step that is not done, print where the results lie."""
         begun = time.perf_counter()
         self.root.mkdir(parents=True, exist_ok=True)
-        self._step("sample clip", self.root / "sample" / "sample.mp4", self._sample)
+        self._step("sample clip", self.root / "clip" / "sample.mp4", self._sample)
         self._step("preprocess", None, self._preprocess)
         self._step("train", self.root / "avatar" / "avatar.safetensors", self._train)
         self._step("evaluate", self.root / "report.html", self._evaluate)
@@ -74,32 +74,30 @@ class Demo:
     def _sample(self) -> None:
         from nerf_talker.data.synthetic import write_sample
 
-        write_sample(self.root / "sample", self.seconds, self.size, quiet=self.quiet)
+        write_sample(self.root / "clip", self.seconds, self.size, quiet=self.quiet)
 
     def _preprocess(self) -> None:
         from nerf_talker.preprocess.options import PreprocessOptions
         from nerf_talker.preprocess.pipeline import preprocess
 
-        truth = self.root / "sample" / "sample_truth.npz"
+        truth = self.root / "clip" / "sample_truth.npz"
         options = PreprocessOptions(size=self.size, landmarks=truth, masks=truth, quiet=self.quiet)
-        preprocess(self.root / "sample" / "sample.mp4", self.root / "dataset", options)
+        preprocess(self.root / "clip" / "sample.mp4", self.root / "sample-head", options)
 
     def _train(self) -> None:
         from nerf_talker.cli.train_verb import run as train
 
         quiet = ["--quiet"] if self.quiet else []
-        folders = [str(self.root / "dataset"), "-o", str(self.root / "avatar")]
+        folders = [str(self.root / "sample-head"), "-o", str(self.root / "avatar")]
         train([*folders, "-c", self.config, *quiet])
 
     def _evaluate(self) -> None:
+        from nerf_talker.cli.report_text import report_text
         from nerf_talker.evaluate import EvaluateOptions, evaluate
-        from nerf_talker.evaluate.table import text_table
 
         options = EvaluateOptions(quiet=self.quiet)
-        report = evaluate(self.root / "avatar", self.root / "dataset", self.root, options)
-        print(text_table(report))
-        for figure, reason in report.not_measured.items():
-            print(f"not measured: {figure}: {reason}")
+        report = evaluate(self.root / "avatar", self.root / "sample-head", self.root, options)
+        print(report_text(report))
 
     def _speak(self) -> None:
         import numpy as np

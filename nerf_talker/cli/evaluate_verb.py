@@ -38,8 +38,8 @@ class Arguments:
 def run(argv: list[str]) -> int:
     """Run the verb and print the headline table."""
     arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker evaluate")
+    from nerf_talker.cli.report_text import report_text
     from nerf_talker.evaluate import EvaluateOptions, evaluate
-    from nerf_talker.evaluate.table import text_table
 
     options = EvaluateOptions(
         drive=arguments.drive,
@@ -52,8 +52,6 @@ def run(argv: list[str]) -> int:
         f"{report.frames} frames, split {report.split}, {report.size} pixels, "
         f"mouth driven by {report.drive}, lips read by {report.reader.name}"
     )
-    print(text_table(report))
-    for figure, reason in report.not_measured.items():
-        print(f"not measured: {figure}: {reason}")
+    print(report_text(report))
     print(f"report: {arguments.out / 'report.html'}")
     return 0

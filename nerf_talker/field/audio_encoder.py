@@ -29,6 +29,10 @@ class AudioEncoderConfig(StrictModel):
 class AudioEncoder(nn.Module):
     """(T, 30, D) feature windows to (T, C) mouth codes."""
 
+    mean: Tensor
+    scale: Tensor
+    gain: Tensor
+
     def __init__(self, config: AudioEncoderConfig, features: int, codes: int) -> None:
         super().__init__()
         width = config.channels

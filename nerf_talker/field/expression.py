@@ -31,6 +31,9 @@ def upper_face(blendshapes: FloatArray) -> FloatArray:
 class ExpressionScale(nn.Module):
     """Standardisation of the expression to the training frames, held to +-3 deviations."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(WIDTH))

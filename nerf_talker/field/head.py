@@ -71,6 +71,15 @@ def mlp(*widths: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+@torch.no_grad()
+def start_at_zero(net: nn.Sequential) -> None:
+    """Zero the last layer, so that a fresh net adds nothing."""
+    last = net[-1]
+    assert isinstance(last, nn.Linear)
+    last.weight.zero_()
+    last.bias.zero_()
+
+
 def layer_dtype(values: Tensor) -> torch.dtype:
     """What linear layers compute in here: the autocast dtype where it is on."""
     device = values.device.type
@@ -85,6 +94,9 @@ class MotionField(nn.Module):
     Confined by a smooth window: full strength at the mouth, none above the nose or behind the jaw.
     """
 
+    centre: Tensor
+    radius: Tensor
+
     def __init__(
         self, codes: int, hidden: int, largest: float, centre: Tensor, radius: Tensor
     ) -> None:
@@ -94,8 +106,7 @@ class MotionField(nn.Module):
         self.register_buffer("centre", centre)
         self.register_buffer("radius", radius)
         self.net = mlp(3 + 2 * 3 * 3 + codes, hidden, hidden, 3)
-        nn.init.zeros_(self.net[-1].weight)
-        nn.init.zeros_(self.net[-1].bias)
+        start_at_zero(self.net)
 
     def forward(self, points: Tensor, mouth: Tensor) -> Tensor:
         """(M, 3) metres to add to ``points`` (M, 3), given (M, C) mouth codes."""
@@ -111,6 +122,7 @@ class HeadField(nn.Module):
     """Density and colour of the head at points in canonical head space."""
 
     feature_names = ("mouth_gate", "expression_gate")
+    box: Tensor
 
     def __init__(
         self, config: HeadFieldConfig, codes: int, expressions: int, box: Tensor, mouth: Tensor

@@ -34,6 +34,10 @@ class MouthCodeConfig(StrictModel):
 class MouthCode(nn.Module):
     """Linear code of (K, 3) canonical mouth landmarks, and its inverse."""
 
+    mean: Tensor
+    basis: Tensor
+    scale: Tensor
+
     def __init__(self, config: MouthCodeConfig) -> None:
         super().__init__()
         coordinates = 3 * len(MOUTH_POINTS)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
-from nerf_talker.field.head import mlp
+from nerf_talker.field.head import mlp, start_at_zero
 from nerf_talker.types import ByteArray, FloatArray
 
 IDENTITY_MOTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -50,6 +50,11 @@ def pose_vector(camera_to_head: Tensor) -> Tensor:
 class TorsoMotionFromPose(nn.Module):
     """Ridge regression from the head pose to the torso motion, for speech with no body track."""
 
+    pose_mean: Tensor
+    pose_scale: Tensor
+    motion_mean: Tensor
+    weights: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("pose_mean", torch.zeros(POSE_WIDTH))
@@ -63,7 +68,7 @@ class TorsoMotionFromPose(nn.Module):
         return torch.cat([pose, pose[:, first] * pose[:, second]], -1)
 
     @torch.no_grad()
-    def fit(self, camera_to_head: FloatArray, motion: FloatArray, ridge: float = 0.1) -> None:
+    def fit(self, camera_to_head: FloatArray, motion: FloatArray, ridge: float) -> None:
         """Fit to (F, 4, 4) poses and (F, 6) motions; ``ridge`` is per frame."""
         pose = pose_vector(torch.from_numpy(camera_to_head).double())
         self.pose_mean.copy_(pose.mean(0))
@@ -76,6 +81,15 @@ class TorsoMotionFromPose(nn.Module):
         )
         right = features.T @ (target - target.mean(0))
         self.weights.copy_(torch.linalg.solve(system, right))
+
+    @torch.no_grad()
+    def error(self, camera_to_head: FloatArray, motion: FloatArray) -> float:
+        """Mean distance, in image widths, by which three points of the shoulders are misplaced."""
+        shoulders = torch.tensor([[0.2, 0.9], [0.5, 0.85], [0.8, 0.9]])
+        difference = self(torch.from_numpy(camera_to_head)) - torch.from_numpy(motion)
+        affine = difference.reshape(-1, 2, 3)
+        moved = affine[:, None, :, :2] @ shoulders[:, :, None] + affine[:, None, :, 2:]
+        return float(moved.norm(dim=2).mean())
 
     def _standardised(self, pose: Tensor) -> Tensor:
         # Held to 2.5 deviations: a quadratic must not be trusted outside what it saw.
@@ -101,8 +115,7 @@ class TorsoField(nn.Module):
         # How much of the learned displacement held-out frames bear out, [0, 1].
         self.register_buffer("strength", torch.ones(()))
         self.net = mlp(2 + 2 * 2 * 3 + POSE_WIDTH, config.hidden, config.hidden, 2)
-        nn.init.zeros_(self.net[-1].weight)
-        nn.init.zeros_(self.net[-1].bias)
+        start_at_zero(self.net)
 
     @torch.no_grad()
     def start_from(self, plate: ByteArray) -> None:

@@ -16,6 +16,7 @@ WIDEST_BOX = ((-0.17, -0.26, -0.15), (0.17, 0.18, 0.16))
 MARGIN = 0.008  # metres kept free around the hull, so that soft hair has room
 HULL_FRAMES = 48
 NOSE_TIP = 1
+TORSO_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)
 CHIN = 152
 # Cells kept in front of and behind the face's rigid surface, metres; the mouth has an inside.
 FACE_SHELL = (0.014, 0.026)
@@ -122,8 +123,23 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     last = round(train.stop / track.fps * sound.rate)
     talker.audio.fit_normalisation(sound.values[first:last])
     talker.torso.start_from(dataset.torso)
-    talker.torso.motion.fit(track.camera_to_head[rows], dataset.torso_motion[rows])
+    _fit_torso_motion(talker, dataset)
     talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
     centres = talker.occupancy.centres()
     cells = hull(dataset, centres) & shell(dataset, centres, talker.occupancy.box)
     talker.occupancy.start_from(torch.from_numpy(cells).reshape(talker.occupancy.cells.shape))
+
+
+def _fit_torso_motion(talker: Talker, dataset: Dataset) -> None:
+    """Fit torso motion to head pose; the validation range picks how much the pose is believed.
+
+    The strongest ridge leaves the mean motion: right for a body that ignores the head.
+    """
+    train, val = (slice(*dataset.manifest.splits[split]) for split in ("train", "val"))
+    poses, motions = dataset.track.camera_to_head, dataset.torso_motion
+    model = talker.torso.motion
+    errors = []
+    for ridge in TORSO_RIDGES:
+        model.fit(poses[train], motions[train], ridge)
+        errors.append(model.error(poses[val], motions[val]))
+    model.fit(poses[train], motions[train], TORSO_RIDGES[int(np.argmin(errors))])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -43,9 +44,10 @@ def fit_torso(
     """Fit the plate's colour and the displacement net by Adam on random pixels of training frames.
 
     A pixel counts by how much of it the head leaves free, so the plate under the head keeps what
-    preprocessing filled in. The plate's opacity stays as segmented: free to learn, it would print a
-    moving background onto the body. How far the displacement is believed is picked on the
-    validation range, since shoulders that moved with the head once need not do so again.
+    preprocessing filled in. The plate's opacity may change along its edge alone: free to learn
+    everywhere, it would print a moving background onto the body. How far the displacement is
+    believed is picked on the validation range, since shoulders that moved with the head once need
+    not do so again.
 
     Returns:
         The mean absolute error on the validation range, [0, 1] colour.
@@ -60,6 +62,8 @@ def fit_torso(
         betas=(0.9, 0.99),
         weight_decay=1e-2,
     )
+    opacity = torso.plate.detach()[:, 3:]
+    edge = F.max_pool2d(((opacity > 0.02) & (opacity < 0.98)).float(), 5, 1, 2)[:, 0]
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.1 ** (1 / config.steps))
     for _ in tqdm(range(config.steps), "torso", disable=quiet):
         chosen = torch.randint(len(train), (config.frames,), generator=generator).numpy()
@@ -67,7 +71,7 @@ def fit_torso(
         optimiser.zero_grad(set_to_none=True)
         _errors(talker, dataset, batch).mean().backward()
         assert torso.plate.grad is not None
-        torso.plate.grad[:, 3] = 0
+        torso.plate.grad[:, 3] *= edge
         optimiser.step()
         schedule.step()
     return _pick_strength(talker, dataset, config, generator)

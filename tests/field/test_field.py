@@ -163,6 +163,10 @@ def test_torso_motion_is_recovered_from_the_pose():
     model.fit(poses, motion, ridge=1e-4)
     predicted = model(torch.from_numpy(poses))
     assert float((predicted - torch.from_numpy(motion)).abs().mean()) < 1e-3
+    assert model.error(poses, motion) < 3e-3
+    model.fit(poses, motion, ridge=1e6)
+    spread = np.abs(motion[:, 2] - motion[:, 2].mean()).mean()
+    assert model.error(poses, motion) == pytest.approx(spread, rel=0.05)
 
 
 def test_torso_layer_follows_its_motion():
