@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 
 from nerf_talker import __version__
+from nerf_talker.cli.native_log import native_log_hidden
 from nerf_talker.errors import NerfTalkerError
 
 VERBS = {
@@ -23,6 +25,8 @@ VERBS = {
     "models": "third-party model files: list, fetch",
     "doctor": "what this machine can do; self-test of every numeric op",
 }
+# Verbs that run MediaPipe, whose native log is noise to a user.
+WITH_MEDIAPIPE = ("demo", "inspect", "preprocess", "evaluate")
 
 
 def usage() -> str:
@@ -56,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: no verb '{verb}'; one of {', '.join(VERBS)}", file=sys.stderr)
         return 2
     try:
-        return int(import_module(f"nerf_talker.cli.{verb}_verb").run(rest))
+        with native_log_hidden() if verb in WITH_MEDIAPIPE else nullcontext():
+            return int(import_module(f"nerf_talker.cli.{verb}_verb").run(rest))
     except NerfTalkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

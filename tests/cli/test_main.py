@@ -61,3 +61,20 @@ def test_ctrl_c_says_that_work_is_kept(monkeypatch, capsys):
     monkeypatch.setattr(verb, "run", interrupt)
     assert main(["models", "list"]) == 130
     assert "goes on" in capsys.readouterr().err
+
+
+def test_native_noise_is_hidden_and_python_s_words_are_not():
+    import subprocess
+    import sys
+
+    script = (
+        "import os, sys\n"
+        "from nerf_talker.cli.native_log import native_log_hidden\n"
+        "with native_log_hidden():\n"
+        "    os.write(2, b'noise'); print('said', file=sys.stderr)\n"
+        "print('after', file=sys.stderr); os.write(2, b'native after')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.split() == ["said", "after", "native", "after"]
