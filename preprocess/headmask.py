@@ -1,0 +1,163 @@
+"""From model probabilities and the face outline to the head matte and the class of every pixel.
+
+Everything is computed in a square working picture of S pixels. Coordinates of the upright head:
+``across`` is the distance from the head's axis in half face widths, ``down`` is 0 at the eyes and
+1 at the chin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nerf_talker.data.labels import Label
+from nerf_talker.geometry import mesh
+from nerf_talker.geometry.rotation import Array
+from nerf_talker.types import BoolArray, ByteArray, FloatArray
+
+# The oval of the landmarks ends in front of the ears; this much wider it holds their lobes.
+EAR_WIDENING = 1.24
+# Down to the base of the nose, a person beside the face is an ear, however far it is turned to us.
+EAR_REACH, EAR_MIDDLE = 1.8, 0.5
+# Ears lie between the brows and the mouth.
+EAR_TOP, EAR_BOTTOM = -0.25, 0.64
+# Inside this much of the oval the person model is not asked.
+FACE_CORE = 0.88
+# The person model's edge lies outside the person's; its upper part is the truth.
+PERSON_EDGE = (0.55, 0.9)
+HAIR_EDGE = (0.2, 0.8)
+# Width in working pixels of the zone around the head that may be soft.
+_SOFT_EDGE = 25
+# Loose bits of torso smaller than this share of the picture are mistakes.
+SMALLEST_TORSO_PART = 0.004
+# Hair this far below the chin, in eye-to-chin heights, hangs on the shoulders: torso.
+HAIR_END = 0.15
+# Nothing of the head reaches farther from its axis, in half face widths.
+HEAD_REACH = 2.2
+
+
+@dataclass(frozen=True)
+class HeadFrame:
+    """Coordinates of an upright head in one picture: pixel = origin + a * across + d * down."""
+
+    origin: Array
+    across: Array
+    down: Array
+
+    @classmethod
+    def of(cls, landmarks: FloatArray) -> HeadFrame:
+        """The head frame of (478, 2 or more) landmarks in pixels."""
+        points = landmarks[:, :2].astype(np.float64)
+        first, second = mesh.EAR_SIDES
+        axis = points[list(mesh.OUTER_EYES)]
+        eyes = axis.mean(0)
+        turn = axis[1] - axis[0]
+        turn /= np.linalg.norm(turn)
+        half = abs((points[second] - points[first]) @ turn) / 2
+        middle = (points[first] + points[second]) / 2
+        origin = eyes + turn * ((middle - eyes) @ turn)
+        normal = np.array([-turn[1], turn[0]])
+        height = (points[mesh.CHIN] - eyes) @ normal
+        return cls(origin, turn * half, normal * max(height, 1.0))
+
+    def coordinates(self, size: int) -> tuple[Array, Array]:
+        """(S, S) ``across`` and ``down`` of the pixel centres."""
+        matrix = np.linalg.inv(np.stack([self.across, self.down], 1))
+        steps = np.arange(size) + 0.5
+        x, y = steps[None] - self.origin[0], steps[:, None] - self.origin[1]
+        across = matrix[0, 0] * x + matrix[0, 1] * y
+        down = matrix[1, 0] * x + matrix[1, 1] * y
+        return np.asarray(across, np.float32), np.asarray(down, np.float32)
+
+
+def outline(landmarks: FloatArray, size: int, widen: float = 1.0) -> FloatArray:
+    """(S, S) antialiased face oval, optionally wider about the head's axis."""
+    import cv2
+
+    points = landmarks[list(mesh.FACE_OVAL), :2].astype(np.float64)
+    if widen != 1.0:
+        frame = HeadFrame.of(landmarks)
+        turn = frame.across / np.linalg.norm(frame.across)
+        offset = (points - frame.origin) @ turn
+        points = points + np.outer(offset * (widen - 1.0), turn)
+    canvas = np.zeros((size, size), np.uint8)
+    fixed = np.round((points - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_AA, 4)
+    return np.asarray(canvas, np.float32) / np.float32(255)
+
+
+def step_up(values: FloatArray, start: float, end: float) -> FloatArray:
+    """0 up to ``start``, 1 from ``end`` on, linear between; ``start > end`` turns it round."""
+    return np.asarray(np.clip((values - start) / (end - start), 0, 1), np.float32)
+
+
+def head_matte(hair: FloatArray, person: FloatArray, landmarks: FloatArray) -> FloatArray:
+    """(S, S) soft head in [0, 1]: face oval, hair, forehead and ears.
+
+    Args:
+        hair: (S, S) probability.
+        person: (S, S) probability.
+        landmarks: (478, 2 or more) pixels of the S x S picture.
+    """
+    size = hair.shape[0]
+    across, down = HeadFrame.of(landmarks).coordinates(size)
+    across = np.abs(across)
+    solid = step_up(person, *PERSON_EDGE)
+    # On a turned face the oval runs a little outside the cheek; the person's edge is better there.
+    face = np.maximum(outline(landmarks, size, FACE_CORE), outline(landmarks, size) * solid)
+    near = step_up(across, HEAD_REACH, HEAD_REACH - 0.2)
+    strands = step_up(hair, *HAIR_EDGE) * near * step_up(down, 1 + HAIR_END, 1.0)
+    strands *= np.maximum(solid, step_up(hair, 0.5, 0.9))
+    # The models leave a gap between brow and hairline; above the eyes every person pixel is head.
+    above = solid * step_up(down, 0.0, -0.08) * step_up(across, 1.6, 1.5)
+    wide = outline(landmarks, size, EAR_WIDENING)
+    rows = step_up(down, EAR_TOP - 0.05, EAR_TOP) * step_up(down, EAR_BOTTOM, EAR_BOTTOM - 0.1)
+    beside = step_up(across, EAR_REACH, EAR_REACH - 0.1)
+    beside *= step_up(down, EAR_MIDDLE, EAR_MIDDLE - 0.1)
+    ears = np.maximum(wide, beside) * solid * rows
+    return _without_holes(np.maximum.reduce([face, strands, above, ears]))
+
+
+def _without_holes(matte: FloatArray) -> FloatArray:
+    """One connected head: enclosed holes filled, loose islands dropped."""
+    import cv2
+
+    solid = (matte > 0.5).astype(np.uint8)
+    count, islands, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=4)
+    if count > 1:
+        largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+        solid = (islands == largest).astype(np.uint8)
+        # The soft edge of the head stays, the soft edge of an island goes with it.
+        reach = cv2.dilate(solid, np.ones((_SOFT_EDGE, _SOFT_EDGE), np.uint8))
+        matte = np.where(reach > 0, matte, 0)
+    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(solid)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return np.where((filled > 0) & (solid == 0), 1, matte).astype(np.float32)
+
+
+def classify(
+    matte: FloatArray, hair: FloatArray, person: FloatArray, landmarks: FloatArray
+) -> ByteArray:
+    """(S, S) class ids: head where the matte is above one half, split into hair and face."""
+    down = HeadFrame.of(landmarks).coordinates(matte.shape[0])[1]
+    head = matte >= 0.5
+    labels = np.full(matte.shape, Label.BACKGROUND, np.uint8)
+    body = (person >= PERSON_EDGE[0]) | ((hair >= 0.5) & (down > 1.0))
+    labels[_large_parts(body & ~head)] = Label.TORSO
+    inside = outline(landmarks, matte.shape[0]) >= 0.5
+    # Beards and shadows on the cheeks must not become hair.
+    is_hair = (hair >= 0.5) & ~(inside & (down > -0.3))
+    labels[head] = np.where(is_hair[head], Label.HAIR, Label.FACE)
+    return labels
+
+
+def _large_parts(mask: BoolArray) -> BoolArray:
+    """``mask`` without its small islands."""
+    import cv2
+
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_TORSO_PART * mask.size
+    large[0] = False
+    return large[islands]

@@ -1,0 +1,31 @@
+"""What a user may choose about preprocessing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from nerf_talker.config import StrictModel
+
+
+class PreprocessOptions(StrictModel):
+    """Options of :func:`nerf_talker.preprocess.pipeline.preprocess`.
+
+    Attributes:
+        size: Width and height of the dataset's frames in pixels, even.
+        fps: Frames per second of the dataset.
+        audio: A sound file that replaces the clip's own sound.
+        landmarks: NPZ with ``landmarks`` (F, 478, 2 or 3) in pixels of the clip's frames at
+            ``fps`` and optionally ``blendshapes`` (F, 52); replaces the face landmarker.
+        masks: NPZ with ``labels`` and ``head_alpha`` (F, H, W) uint8 in the clip's pixels at
+            ``fps``; replaces the hair and person models.
+        quiet: No progress bars.
+    """
+
+    size: int = Field(default=512, ge=64, le=2048, multiple_of=2)
+    fps: int = Field(default=25, ge=10, le=60)
+    audio: Path | None = None
+    landmarks: Path | None = None
+    masks: Path | None = None
+    quiet: bool = False

@@ -1,0 +1,144 @@
+"""A stage: a resumable step with declared inputs, outputs and a fingerprint.
+
+A stage writes into a scratch folder inside the dataset; its outputs are moved into place only when
+all of them are complete. The record of what is finished (``work/stages.json``) is updated after
+that, so a process killed at any instant repeats at most the stage it was in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from nerf_talker.data.manifest import DatasetFiles, StageRecord
+from nerf_talker.preprocess.options import PreprocessOptions
+
+WORK = "work"
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage may see.
+
+    Attributes:
+        clip: The user's video.
+        root: The dataset folder with the outputs of earlier stages.
+        scratch: Where this stage writes its outputs, under their final relative names.
+        options: The user's choices.
+        show: Whether progress bars may be drawn.
+    """
+
+    clip: Path
+    root: Path
+    scratch: Path
+    options: PreprocessOptions
+    show: bool
+
+    @property
+    def done(self) -> DatasetFiles:
+        """Files of earlier stages."""
+        return DatasetFiles(self.root)
+
+    @property
+    def new(self) -> DatasetFiles:
+        """Files this stage writes."""
+        return DatasetFiles(self.scratch)
+
+    def progress(self, items: Iterable[Any], text: str, total: int | None = None) -> Iterable[Any]:
+        """``items`` with a progress bar where one is welcome."""
+        return tqdm(items, text, total, disable=not self.show, leave=False)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    Attributes:
+        name: Its name in messages and in the manifest.
+        version: Raised whenever its results change.
+        inputs: Names of the stages whose outputs it reads.
+        outputs: Paths relative to the dataset folder.
+        options: Names of the options that change its results.
+        files: Names of the options that are files; their content counts.
+        run: Does the work and returns notes for the manifest.
+    """
+
+    name: str
+    version: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: tuple[str, ...]
+    files: tuple[str, ...]
+    run: Callable[[StageContext], dict[str, Any]]
+
+    def fingerprint(
+        self, clip_digest: str, options: PreprocessOptions, records: dict[str, StageRecord]
+    ) -> str:
+        """Hash of everything the result depends on."""
+        parts: list[Any] = [self.name, self.version, clip_digest if not self.inputs else ""]
+        parts += [records[name].fingerprint for name in self.inputs]
+        parts += [[name, getattr(options, name)] for name in self.options]
+        for name in self.files:
+            path = getattr(options, name)
+            parts.append([name, file_digest(path) if path is not None and path.is_file() else None])
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+    def is_fresh(self, root: Path, record: StageRecord | None, fingerprint: str) -> bool:
+        """Whether the outputs on disk are those of ``fingerprint``."""
+        if record is None or record.fingerprint != fingerprint:
+            return False
+        sizes = record.notes.get("bytes", {})
+        return all(
+            (root / name).is_file() and (root / name).stat().st_size == sizes.get(name)
+            for name in self.outputs
+        )
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, read in pieces."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as source:
+        while piece := source.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def read_records(root: Path) -> dict[str, StageRecord]:
+    """Finished stages of a dataset folder; empty when there are none or the file is damaged."""
+    path = root / WORK / "stages.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: StageRecord.model_validate(entry) for name, entry in content.items()}
+    except (OSError, ValueError, AttributeError, ValidationError):
+        return {}
+
+
+def write_records(root: Path, records: dict[str, StageRecord]) -> None:
+    """Write ``work/stages.json`` atomically."""
+    path = root / WORK / "stages.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".json.tmp")
+    content = {name: record.model_dump() for name, record in records.items()}
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def publish(stage: Stage, scratch: Path, root: Path) -> dict[str, int]:
+    """Move a finished stage's outputs into place; returns their sizes in bytes."""
+    sizes = {}
+    for name in stage.outputs:
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(scratch / name, target)
+        sizes[name] = target.stat().st_size
+    shutil.rmtree(scratch, ignore_errors=True)
+    return sizes

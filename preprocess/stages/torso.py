@@ -1,0 +1,139 @@
+"""Stage: the torso layer (plate and motion) and the dataset's track file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nerf_talker.data.labels import Label
+from nerf_talker.geometry import mesh
+from nerf_talker.geometry.rotation import Array, inverse_rigid, rigid
+from nerf_talker.geometry.tracking import expression_landmarks
+from nerf_talker.preprocess.media import read_video
+from nerf_talker.preprocess.plates import diffuse, masked_median, sampled, save_png
+from nerf_talker.preprocess.stage import Stage, StageContext
+from nerf_talker.preprocess.stages.landmarks import read_landmark_file
+from nerf_talker.preprocess.stages.tracking import clip_camera, read_tracking
+from nerf_talker.preprocess.torso_motion import (
+    as_plate_motion,
+    follow,
+    make_reference,
+    settle,
+)
+from nerf_talker.types import BoolArray, ByteArray, FloatArray
+
+# A pixel of the plate counts as seen when the head uncovers it this often.
+_SEEN_SHARE = 0.04
+# Width of the torso's rim whose colours are not used, in image widths.
+_RIM = 0.01
+# Metres (15 um) and pixels.
+CANONICAL_STEP, LANDMARK_STEP = 2.0**-16, 2.0**-7
+
+
+def run(context: StageContext) -> dict[str, Any]:
+    """Write ``torso.png`` and ``track.npz``."""
+    landmarks, blendshapes, valid = read_landmark_file(context)
+    index = _typical_frame(landmarks, valid)
+    reference = make_reference(*next(_frames(context, True, {index})))
+    frames = context.progress(_frames(context, True), "torso", len(landmarks))
+    matrices, tracked = follow(reference, frames)
+    matrices = settle(matrices, tracked)
+    save_png(context.new.torso, _plate(context, matrices))
+    poses, shape = read_tracking(context)
+    camera = clip_camera(context.options.size)
+    canonical = expression_landmarks(camera, shape, landmarks)
+    np.savez_compressed(
+        context.new.track,
+        camera_to_head=inverse_rigid(rigid(poses.rotation, poses.translation)).astype(np.float32),
+        canonical_landmarks=_rounded(canonical, CANONICAL_STEP),
+        mean_shape=shape.astype(np.float32),
+        landmarks=_rounded(landmarks, LANDMARK_STEP),
+        blendshapes=blendshapes,
+        valid=valid,
+        torso_motion=as_plate_motion(matrices, context.options.size),
+    )
+    share = float(tracked.mean())
+    warnings = [] if share >= 0.5 else ["the torso could not be tracked; it is treated as still"]
+    return {"reference_frame": index, "tracked_share": round(share, 4), "warnings": warnings}
+
+
+def _rounded(values: Array, step: float) -> FloatArray:
+    """Multiples of ``step``, a power of two, far below the noise: the file is a third smaller."""
+    return (np.round(values / step) * step).astype(np.float32)
+
+
+def _frames(
+    context: StageContext, grey: bool, rows: set[int] | None = None
+) -> Iterator[tuple[ByteArray, ByteArray]]:
+    pictures = read_video(context.done.frames, grey, rows)
+    return zip(pictures, read_video(context.done.labels, True, rows), strict=True)
+
+
+def _typical_frame(landmarks: FloatArray, valid: BoolArray) -> int:
+    """The frame whose face is nearest to the median place."""
+    rows = np.flatnonzero(valid)
+    places = landmarks[rows][:, list(mesh.RIGID), :2].mean(1)
+    return int(rows[np.argmin(np.linalg.norm(places - np.median(places, 0), axis=1))])
+
+
+def _plate(context: StageContext, matrices: Array) -> ByteArray:
+    """(S, S, 4): frames warped back to the reference, the part behind the head filled."""
+    import cv2
+
+    size = context.options.size
+    rows = sampled(len(matrices))
+    colours, torso, uncovered = [], [], []
+    flags, rim = cv2.WARP_INVERSE_MAP, max(round(_RIM * size), 1)
+    for index, (picture, labels) in zip(rows, _frames(context, False, set(rows)), strict=True):
+        body = (labels == Label.TORSO).astype(np.uint8)
+        # Colours from inside only: the rim holds background and the head's edge.
+        clean = cv2.erode(body, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+        head = cv2.dilate((labels >= Label.HAIR).astype(np.uint8), np.ones((3, 3), np.uint8))
+        layers = [
+            picture,
+            clean * 255,
+            body * 255,
+            255 - 255 * head,
+        ]
+        warped = [
+            cv2.warpAffine(
+                layer, matrices[index], (size, size), flags=flags | kind,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for layer, kind in zip(layers, (cv2.INTER_CUBIC, 1, 1, 1), strict=True)
+        ]  # fmt: skip
+        colours.append((warped[0], warped[1] > 250))
+        torso.append(warped[2] * (warped[3] > 250))
+        uncovered.append(warped[3] > 250)
+    colour, count = masked_median([c for c, _ in colours], [k for _, k in colours])
+    times = np.stack(uncovered).sum(0)
+    share = np.stack(torso).astype(np.float32).sum(0) / 255 / np.maximum(times, 1)
+    alpha = _behind_head(share, times >= max(_SEEN_SHARE * len(torso), 2))
+    known = (count >= max(_SEEN_SHARE * len(torso), 2)) & (share > 0.3)
+    filled = diffuse(colour.astype(np.float32), known)
+    plate = np.concatenate([filled, alpha[..., None] * 255], -1)
+    return np.clip(np.round(plate), 0, 255).astype(np.uint8)
+
+
+def _behind_head(share: FloatArray, seen: BoolArray) -> FloatArray:
+    """Alpha of the plate: what was seen, continued smoothly where the head always covers it.
+
+    The continuation is harmonic, so beside the neck it stays opaque and beside the background
+    transparent; steepening it makes the neck reach up behind the jaw with firm sides.
+    """
+    filled = diffuse(share[..., None], seen)[..., 0]
+    firm = np.clip((filled - 0.3) / 0.12, 0, 1)
+    return np.where(seen, share, firm).astype(np.float32)
+
+
+STAGE = Stage(
+    name="torso",
+    version=3,
+    inputs=("ingest", "landmarks", "tracking", "parsing"),
+    outputs=("torso.png", "track.npz"),
+    options=(),
+    files=(),
+    run=run,
+)

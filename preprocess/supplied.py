@@ -1,0 +1,107 @@
+"""Landmarks and masks that the user supplies as NPZ files instead of the models' results."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nerf_talker.errors import InputError
+from nerf_talker.geometry import mesh
+from nerf_talker.geometry.headshape import ellipsoid_depth
+from nerf_talker.types import BoolArray, ByteArray, FloatArray
+
+
+@dataclass(frozen=True)
+class SuppliedLandmarks:
+    """Landmarks of every frame.
+
+    Attributes:
+        landmarks: (F, 478, 3) pixels of the clip's frames; NaN rows where there is no face.
+        blendshapes: (F, 52) or None.
+        valid: (F,) bool.
+    """
+
+    landmarks: FloatArray
+    blendshapes: FloatArray | None
+    valid: BoolArray
+
+
+def read_landmarks(path: Path) -> SuppliedLandmarks:
+    """Read ``--landmarks``.
+
+    Raises:
+        InputError: Not an NPZ, a key is missing, or an array has another shape.
+    """
+    arrays = _read(path, ("landmarks",), ("blendshapes",))
+    points = arrays["landmarks"].astype(np.float32)
+    if points.ndim != 3 or points.shape[1] != mesh.POINTS or points.shape[2] not in (2, 3):
+        raise InputError(
+            f"{path}: landmarks have the shape {points.shape}; wanted (frames, 478, 2 or 3)"
+        )
+    if points.shape[2] == 2:
+        depth = ellipsoid_depth(np.nan_to_num(points.astype(np.float64)))
+        points = np.concatenate([points, depth[..., None].astype(np.float32)], -1)
+    valid = np.asarray(np.isfinite(points).reshape(len(points), -1).all(1))
+    shapes = arrays.get("blendshapes")
+    if shapes is not None and shapes.shape != (len(points), 52):
+        raise InputError(
+            f"{path}: blendshapes have the shape {shapes.shape}; wanted ({len(points)}, 52)"
+        )
+    return SuppliedLandmarks(points, None if shapes is None else shapes.astype(np.float32), valid)
+
+
+def read_masks(path: Path) -> tuple[ByteArray, ByteArray]:
+    """Read ``--masks``: labels and head_alpha, each (F, H, W) uint8.
+
+    Raises:
+        InputError: Not an NPZ, a key is missing, or an array has another shape.
+    """
+    arrays = _read(path, ("labels", "head_alpha"), ())
+    labels, alpha = arrays["labels"], arrays["head_alpha"]
+    if labels.ndim != 3 or labels.shape != alpha.shape:
+        raise InputError(
+            f"{path}: labels {labels.shape} and head_alpha {alpha.shape} must both be "
+            "(frames, height, width)"
+        )
+    if labels.max(initial=0) > 3:
+        raise InputError(
+            f"{path}: labels hold the class {int(labels.max())}; wanted 0 background, 1 torso, "
+            "2 hair, 3 face"
+        )
+    return labels.astype(np.uint8), alpha.astype(np.uint8)
+
+
+def check_count(path: Path, given: int, frames: int) -> None:
+    """Refuse a file whose frames are not those of the clip; a difference of 2 is tolerated.
+
+    Raises:
+        InputError: The numbers differ by more.
+    """
+    if abs(given - frames) > 2:
+        raise InputError(
+            f"{path}: holds {given} frames, the clip has {frames} at the dataset's frame rate; "
+            "make it from the same clip"
+        )
+
+
+def _read(
+    path: Path, needed: tuple[str, ...], optional: tuple[str, ...]
+) -> dict[str, npt.NDArray[Any]]:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; give an npz file")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = set(archive.files)
+            missing = [key for key in needed if key not in names]
+            if missing:
+                raise InputError(
+                    f"{path}: has no '{missing[0]}' (found: {', '.join(sorted(names))})"
+                )
+            return {key: archive[key] for key in (*needed, *optional) if key in names}
+    except (ValueError, OSError, AttributeError, TypeError, EOFError, zipfile.BadZipFile):
+        raise InputError(f"{path}: not a readable npz file") from None

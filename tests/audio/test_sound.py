@@ -1,0 +1,69 @@
+"""Reading and writing sound, and the sentences for files that cannot be used."""
+
+import numpy as np
+import pytest
+
+from nerf_talker.audio.sound import read_sound, read_sound_from, write_wav
+from nerf_talker.errors import InputError
+
+
+def tone(seconds, rate=16000, pitch=440.0):
+    return (0.5 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype("f4")
+
+
+def test_wav_round_trip(tmp_path):
+    samples = tone(0.7)
+    write_wav(tmp_path / "a.wav", samples)
+    back = read_sound(tmp_path / "a.wav")
+    assert back.dtype == np.float32
+    assert back.shape == samples.shape
+    np.testing.assert_allclose(back, samples, atol=1e-4)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_other_rates_are_resampled(tmp_path):
+    write_wav(tmp_path / "a.wav", tone(1.0, 44100), 44100)
+    back = read_sound(tmp_path / "a.wav")
+    assert abs(len(back) - 16000) < 40
+    spectrum = np.abs(np.fft.rfft(back))
+    assert np.argmax(spectrum) * 16000 / len(back) == pytest.approx(440, abs=2)
+
+
+def test_start_cuts_or_pads(tmp_path):
+    samples = tone(0.5)
+    write_wav(tmp_path / "a.wav", samples)
+    np.testing.assert_allclose(read_sound_from(tmp_path / "a.wav", 0.1), samples[1600:], atol=1e-4)
+    early = read_sound_from(tmp_path / "a.wav", -0.1)
+    assert len(early) == len(samples) + 1600
+    assert not early[:1600].any()
+
+
+def test_values_outside_are_clipped_and_bad_ones_silenced(tmp_path):
+    write_wav(tmp_path / "a.wav", [2.0, -3.0, np.nan, 0.5])
+    np.testing.assert_allclose(read_sound(tmp_path / "a.wav"), [1, -1, 0, 0.5], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("none.wav", None, "no such file"),
+        ("empty.wav", b"", "is empty"),
+        ("text.wav", b"this is no sound at all\n" * 40, "cannot be read as sound"),
+    ],
+)
+def test_unusable_files_give_one_sentence(tmp_path, name, content, sentence):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=sentence):
+        read_sound(tmp_path / name)
+
+
+def test_a_wav_without_samples_is_refused(tmp_path):
+    write_wav(tmp_path / "a.wav", [])
+    with pytest.raises(InputError, match=r"holds no sound|cannot be read"):
+        read_sound(tmp_path / "a.wav")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        read_sound(tmp_path)

@@ -1,0 +1,133 @@
+"""Head matte, still layers and the torso's motion, on painted pictures."""
+
+import numpy as np
+import pytest
+
+from nerf_talker.data.labels import Label
+from nerf_talker.geometry import mesh
+from nerf_talker.geometry.bundle import project
+from nerf_talker.preprocess.headmask import HeadFrame, classify, head_matte, outline
+from nerf_talker.preprocess.plates import diffuse, masked_median, sampled
+from nerf_talker.preprocess.stages.landmarks import time_ranges
+from nerf_talker.preprocess.torso_motion import as_plate_motion, follow, make_reference, settle
+from tests.geometry.heads import CAMERA, head_motion, head_shape
+
+SIZE = 512
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Landmarks, hair and person probabilities of a painted upright head over a torso."""
+    landmarks = project(CAMERA, head_motion(1).in_camera(head_shape()))[0]
+    frame = HeadFrame.of(landmarks)
+    across, down = frame.coordinates(SIZE)
+    hair = ((across**2 + (down + 0.7) ** 2 < 1.2) & (down < -0.75)).astype(np.float32)
+    torso = (down > 1.15) & (np.abs(across) < 2.5)
+    ears = (np.abs(across) < 1.15) & (down > -0.1) & (down < 0.45)
+    body = np.maximum.reduce([outline(landmarks, SIZE), hair, torso, ears]).astype(np.float32)
+    gap = (np.abs(across) < 0.9) & (down > -1.0) & (down < 0.1)
+    return landmarks, hair, np.maximum(body, gap).astype(np.float32), down, across
+
+
+def test_the_head_has_face_hair_ears_and_no_hole(scene):
+    landmarks, hair, person, down, across = scene
+    matte = head_matte(hair, person, landmarks)
+    assert matte[outline(landmarks, SIZE) > 0.99].min() > 0.99
+    assert matte[hair > 0.5].min() > 0.5
+    assert matte[(np.abs(across) < 1.1) & (down > 0) & (down < 0.4)].min() > 0.5
+    assert matte[(np.abs(across) < 0.8) & (down > -0.95) & (down < 0.3)].min() > 0.5
+    assert matte[down > 1.1].max() == 0
+
+
+def test_classes_follow_the_matte(scene):
+    landmarks, hair, person, down, _ = scene
+    matte = head_matte(hair, person, landmarks)
+    labels = classify(matte, hair, person, landmarks)
+    np.testing.assert_array_equal(labels >= Label.HAIR, matte >= 0.5)
+    assert (labels[(down > 1.3) & (person > 0.5)] == Label.TORSO).all()
+    assert (labels[person == 0] != Label.TORSO).all()
+
+
+def test_the_oval_is_antialiased_and_widens(scene):
+    landmarks = scene[0]
+    plain, wide = outline(landmarks, SIZE), outline(landmarks, SIZE, 1.24)
+    assert ((plain > 0) & (plain < 1)).any()
+    assert wide.sum() / plain.sum() == pytest.approx(1.24, rel=0.03)
+    points = landmarks[list(mesh.FACE_OVAL)]
+    assert plain.sum() == pytest.approx(_area(points), rel=0.02)
+
+
+def _area(points):
+    x, y = points.T[:2]
+    return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+
+
+def test_median_counts_only_what_was_seen():
+    pictures = [np.full((4, 4, 3), value, np.uint8) for value in (10, 20, 30, 200)]
+    seen = [np.ones((4, 4), bool) for _ in pictures]
+    seen[3][:] = False
+    for mask in seen:
+        mask[0, 0] = False
+    result, count = masked_median(pictures, seen)
+    assert (result[1:] == 20).all() and count[0, 0] == 0
+    assert (result[0, 0] == 0).all()
+
+
+def test_diffusion_keeps_the_known_and_stays_within_it():
+    values = np.zeros((40, 40, 1), np.float32)
+    values[:, 20:] = 100
+    known = np.ones((40, 40), bool)
+    known[10:30, 5:35] = False
+    filled = diffuse(np.where(known[..., None], values, 999), known)
+    np.testing.assert_array_equal(filled[known], values[known])
+    assert filled.min() >= -1e-3 and filled.max() <= 100 + 1e-3
+    middle = filled[20, :, 0]
+    assert (np.diff(middle) >= -2).all()
+
+
+def test_sampled_frames_are_spread_and_unique():
+    assert sampled(5, 10) == [0, 1, 2, 3, 4]
+    assert sampled(1000, 3) == [0, 499, 999]
+
+
+def test_torso_motion_is_recovered():
+    import cv2
+
+    rng = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.uniform(0, 255, (160, 160)).astype(np.float32), (0, 0), 2)
+    noise = np.clip((noise - 127) * 5 + 127, 0, 255).astype(np.uint8)
+    labels = np.zeros((160, 160), np.uint8)
+    labels[70:] = Label.TORSO
+    truth = []
+    for k in range(12):
+        c, s = np.cos(0.01 * k), np.sin(0.01 * k)
+        truth.append(np.array([[c, -s, 0.6 * k], [s, c, -0.4 * k]]))
+    frames = [(cv2.warpAffine(noise, m, (160, 160), borderMode=2), labels) for m in truth]
+    found, tracked = follow(make_reference(noise, labels), frames)
+    assert tracked.all()
+    corners = np.array([[40.0, 90], [120, 90], [80, 150]])
+    for a, b in zip(found, truth, strict=True):
+        place = [m[:, :2] @ corners.T + m[:, 2:] for m in (a, b)]
+        assert np.abs(place[0] - place[1]).max() < 0.4
+
+
+def test_an_untrackable_torso_stays_still():
+    plain = np.full((64, 64), 90, np.uint8)
+    labels = np.full((64, 64), Label.TORSO, np.uint8)
+    matrices, tracked = follow(make_reference(plain, labels), [(plain, labels)] * 4)
+    assert not tracked.any()
+    motion = as_plate_motion(settle(matrices, tracked), 64)
+    np.testing.assert_allclose(motion, np.tile([1, 0, 0, 0, 1, 0], (4, 1)), atol=1e-6)
+
+
+def test_plate_motion_speaks_of_pixel_edges():
+    turn = np.array([[[0.0, -1.0, 63.0], [1.0, 0.0, 0.0]]])
+    motion = as_plate_motion(turn, 64).reshape(2, 3)
+    np.testing.assert_allclose(motion @ [0, 0, 1], [1, 0], atol=1e-6)
+
+
+def test_time_ranges_name_the_gaps():
+    valid = np.ones(100, bool)
+    valid[[10, 11, 50]] = False
+    assert time_ranges(valid, 25) == "0.40-0.48 s, 2.00-2.04 s"
+    assert time_ranges(~np.arange(100).astype(bool), 25, most=1).endswith("s")
