@@ -2,6 +2,7 @@
 
 # No postponed annotations here: tyro reads those of the class below, which closes over defaults.
 import argparse
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,8 @@ def run(argv: list[str]) -> int:
         train: TrainConfig = field(default_factory=lambda: defaults.train)
 
     arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker train")
-    dataset = Dataset.open(arguments.dataset, arguments.quiet)
+    quiet = arguments.quiet or not sys.stderr.isatty()
+    dataset = Dataset.open(arguments.dataset, quiet)
     folder = RunFolder(arguments.output)
     header = f"# dataset: {dataset.manifest.subject}, {dataset.manifest.frames} frames\n"
     settings = ExperimentConfig(talker=arguments.talker, train=arguments.train)
@@ -44,7 +46,7 @@ def run(argv: list[str]) -> int:
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0
-    trainer = Trainer(dataset, folder, settings.talker, settings.train, arguments.quiet)
+    trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet)
     avatar = trainer.fit()
     print(f"{avatar}: {trainer.step} steps in {trainer.seconds:.0f} s")
     print(f"next: nerf-talker evaluate {folder.root} --dataset {dataset.root} -o REPORT_DIR")

@@ -55,7 +55,8 @@ def ellipsoid_depth(points: Array) -> Array:
         (F, N) pixels, growing into the scene, 0 at the bridge of the nose.
     """
     low, high = points.min(1, keepdims=True), points.max(1, keepdims=True)
-    across = (points - (low + high) / 2) / (0.55 * (high - low))
+    # A frame without a face may hold one repeated point; it is interpolated over later.
+    across = (points - (low + high) / 2) / (0.55 * np.maximum(high - low, 1e-6))
     width = (high - low)[..., 0]
     depth = -0.55 * width * np.sqrt(np.clip(1 - (across**2).sum(-1), 0.02, None))
     nose = [1, 4, 5, 19, 195]
