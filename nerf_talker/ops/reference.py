@@ -38,34 +38,34 @@ def plane_dense(points: Tensor, table: Tensor, resolution: int) -> Tensor:
 
     Args:
         points: (3, M, 2) in [0, 1], clamped outside.
-        table: (3, F, resolution**2), row-major in the second coordinate.
+        table: (3, resolution**2, F), row-major in the second coordinate.
         resolution: Lattice corners along an edge.
 
     Returns:
         (3, F, M).
     """
-    planes = table.reshape(3, table.shape[1], resolution, resolution)
+    planes = table.reshape(3, resolution, resolution, -1).permute(0, 3, 1, 2)
     grid = (points * 2 - 1)[:, None]
     looked_up = F.grid_sample(planes, grid, "bilinear", "border", align_corners=True)
     return looked_up[:, :, 0]
 
 
 def plane_hashed(points: Tensor, table: Tensor, resolution: int) -> Tensor:
-    """As :func:`plane_dense`, with the lattice hashed into fewer entries: table (3, F, E)."""
-    features, entries = table.shape[1], table.shape[2]
+    """As :func:`plane_dense`, with the lattice hashed into fewer entries: table (3, E, F)."""
+    entries, features = table.shape[1], table.shape[2]
     scaled = points.clamp(0, 1) * (resolution - 1)
     cell = scaled.detach().floor().clamp(max=resolution - 2)
     inner = scaled - cell
     cell = cell.long()
-    total = table.new_zeros(3, features, points.shape[1])
+    total = table.new_zeros(3, points.shape[1], features)
     for down in (0, 1):
         for right in (0, 1):
             entry = hash_index(cell[..., 1] + down, cell[..., 0] + right, entries)
             across = inner[..., 0] if right else 1 - inner[..., 0]
             along = inner[..., 1] if down else 1 - inner[..., 1]
-            corner = torch.gather(table, 2, entry[:, None].expand(-1, features, -1))
-            total = total + corner * (across * along)[:, None]
-    return total
+            corner = torch.gather(table, 1, entry[..., None].expand(-1, -1, features))
+            total = total + corner * (across * along)[..., None]
+    return total.transpose(1, 2)
 
 
 def triplane_encode(
@@ -75,8 +75,8 @@ def triplane_encode(
     projected = torch.stack([points[:, list(axes)] for axes in PLANE_AXES])
     sizes = level_sizes(resolutions, entries)
     levels = []
-    for resolution, part in zip(resolutions, table.split(sizes, dim=2), strict=True):
-        dense = part.shape[2] == resolution**2
+    for resolution, part in zip(resolutions, table.split(sizes, dim=1), strict=True):
+        dense = part.shape[1] == resolution**2
         lookup = plane_dense if dense else plane_hashed
         levels.append(lookup(projected, part, resolution))
     encoded = torch.stack(levels)  # (L, 3, F, M)

@@ -36,9 +36,9 @@ class GridLayout:
 
     @property
     def table_shape(self) -> tuple[int, int, int]:
-        """(3, features, entries of all levels)."""
+        """(3, entries of all levels, features)."""
         sizes = reference.level_sizes(self.resolutions, self.entries)
-        return 3, self.features, sum(sizes)
+        return 3, sum(sizes), self.features
 
     @property
     def width(self) -> int:

@@ -78,7 +78,7 @@ def test_small_grid_reproduces_bilinear_interpolation(generator):
     encoded = ops.triplane_encode(corner, table, layout).reshape(3, 3)
     for plane, (u, v) in enumerate(reference.PLANE_AXES):
         column, row = round(float(corner[0, u]) * 4), round(float(corner[0, v]) * 4)
-        torch.testing.assert_close(encoded[plane], table[plane, :, row * 5 + column])
+        torch.testing.assert_close(encoded[plane], table[plane, row * 5 + column])
 
 
 @pytest.mark.parametrize("log2_entries", [4, 18], ids=["hashed", "dense"])
@@ -91,13 +91,13 @@ def test_encoding_gradients_are_numeric_ones(log2_entries, generator):
 
 def test_hashed_and_dense_levels_agree_where_nothing_collides(generator):
     points = torch.rand(3, 20, 2, generator=generator).double()
-    dense = torch.rand(3, 2, 36, generator=generator).double()
+    dense = torch.rand(3, 36, 2, generator=generator).double()
     entries = 4096
-    table = torch.zeros(3, 2, entries, dtype=torch.float64)
+    table = torch.zeros(3, entries, 2, dtype=torch.float64)
     row, column = torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij")
     index = reference.hash_index(row.reshape(-1), column.reshape(-1), entries)
     assert len(index.unique()) == 36
-    table[:, :, index] = dense
+    table[:, index] = dense
     torch.testing.assert_close(
         reference.plane_hashed(points, table, 6), reference.plane_dense(points, dense, 6)
     )
