@@ -28,5 +28,9 @@ class AvatarError(NerfTalkerError):
     """An avatar file or a checkpoint cannot be loaded strictly."""
 
 
+class BackendError(NerfTalkerError):
+    """A wanted back-end of the operators cannot be had, or reports a fault."""
+
+
 class TrainingError(NerfTalkerError):
     """Training cannot go on: non-finite numbers or an empty scene."""

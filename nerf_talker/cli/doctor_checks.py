@@ -218,21 +218,37 @@ def disk() -> Iterator[Check]:
 
 
 def ops() -> Iterator[Check]:
-    """Numeric self-test of every op on every device."""
+    """Numeric self-test of every op on every back-end that is here."""
     try:
         import torch
 
         from nerf_talker.cli.op_selftest import selftest
+        from nerf_talker.errors import ConfigError
+        from nerf_talker.ops import backend
     except (ImportError, OSError):
         return
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        for outcome in selftest(device):
+    try:
+        yield Check("ok", "ops", f"NERF_TALKER_OPS={backend.wanted()}")
+    except ConfigError as error:
+        yield Check("fail", "ops", str(error), "unset NERF_TALKER_OPS")
+    places = [
+        ("cpu", "reference"),
+        *((device, name) for name, (device, _) in backend.NATIVE.items()),
+    ]
+    if torch.cuda.is_available():
+        places.append(("cuda", "reference"))
+    for device, name in places:
+        fault = backend.fault(name)
+        if fault:
+            yield Check("note", f"back-end {name}", fault)
+            continue
+        for outcome in selftest(device, name):
             text = (
-                f"{device}: value {outcome.value_error:.1e}, gradient "
+                f"{name} on {device}: value {outcome.value_error:.1e}, gradient "
                 f"{outcome.gradient_error:.1e} off the float64 reference"
             )
             if outcome.passed:
                 yield Check("ok", f"op {outcome.name}", text)
             else:
-                cure = "reinstall nerf-talker and torch for this processor, and report it"
+                cure = "set NERF_TALKER_OPS=reference until it is mended, and report it"
                 yield Check("fail", f"op {outcome.name}", text, cure)

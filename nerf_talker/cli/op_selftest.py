@@ -1,4 +1,4 @@
-"""Numeric self-test of the public ops: float32 on a device against the float64 reference.
+"""Numeric self-test of the public ops: float32 on a back-end against the float64 reference.
 
 Each case draws its inputs from a fixed seed, rounds them to float32, and runs the public op on
 them in float32 and the pure-torch reference in float64. Values may differ by 1e-4 of the largest
@@ -62,9 +62,12 @@ class Outcome:
         return values and self.gradient_error <= GRADIENT_TOLERANCE
 
 
-def selftest(device: str) -> list[Outcome]:
-    """Run every case on ``cpu`` or ``cuda``."""
-    return [_outcome(case, device) for case in _cases()]
+def selftest(device: str, backend: str = "auto") -> list[Outcome]:
+    """Run every case on ``cpu`` or ``cuda`` with one back-end of the operators."""
+    from nerf_talker.ops.backend import using
+
+    with using(backend):
+        return [_outcome(case, device) for case in _cases()]
 
 
 def _outcome(case: Case, device: str) -> Outcome:

@@ -1,7 +1,8 @@
 """The numeric operators of the field and the renderer, one public function each.
 
-The mathematics in pure torch stands in :mod:`nerf_talker.ops.reference`; the functions here check
-their arguments, document shapes and units, and call it. Native back-ends slot in behind them.
+The functions check their arguments, document shapes and units, and call the back-end that
+:mod:`nerf_talker.ops.backend` chooses: a native library, found or compiled on first use, or the
+mathematics in pure torch of :mod:`nerf_talker.ops.reference`.
 """
 
 from nerf_talker.ops.composite import composite, render_weights

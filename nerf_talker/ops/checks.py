@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -32,3 +33,31 @@ def check_floating(op: str, **values: Tensor) -> None:
     for name, value in values.items():
         if str(value.dtype) not in ("torch.float32", "torch.float64"):
             raise ValueError(f"{op}: {name} is {value.dtype}, needs float32 or float64")
+
+
+def check_bool(op: str, **values: Tensor) -> None:
+    """Require every value to be bool.
+
+    Raises:
+        ValueError: A dtype differs.
+    """
+    for name, value in values.items():
+        if value.dtype != torch.bool:
+            raise ValueError(f"{op}: {name} is {value.dtype}, needs bool")
+
+
+def check_index(op: str, device: torch.device, **values: Tensor) -> None:
+    """Require every value to be int64 on ``device``.
+
+    Raises:
+        ValueError: A dtype or device differs.
+    """
+    for name, value in values.items():
+        if value.dtype != torch.int64 or value.device != device:
+            have = f"{value.dtype} on {value.device}"
+            raise ValueError(f"{op}: {name} is {have}, needs torch.int64 on {device}")
+
+
+def single(value: Tensor) -> Tensor:
+    """Half precision, as autocast hands it over, made float32; anything else as it is."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value

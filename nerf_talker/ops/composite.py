@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from nerf_talker.ops import reference
-from nerf_talker.ops.checks import check_floating, check_shape
+from nerf_talker.ops.backend import library_for
+from nerf_talker.ops.checks import check_floating, check_index, check_shape, single
+from nerf_talker.ops.register import operators
 
 
 def render_weights(
@@ -25,7 +27,10 @@ def render_weights(
     Raises:
         ValueError: A shape, dtype or device does not fit.
     """
+    density, steps = single(density), single(steps)
     _check("render_weights", density, steps, ray_indices, ray_offsets)
+    if library_for(density, steps) is not None:
+        return operators().render_weights(density, steps, ray_offsets)
     return reference.render_weights(density, steps, ray_indices, ray_offsets)
 
 
@@ -48,9 +53,12 @@ def composite(
     Raises:
         ValueError: A shape, dtype or device does not fit.
     """
+    density, values, steps = single(density), single(values), single(steps)
     _check("composite", density, steps, ray_indices, ray_offsets)
     check_shape("composite", "values", values, len(density), None)
     check_floating("composite", density=density, values=values)
+    if library_for(density, values, steps) is not None:
+        return operators().composite(density, values, steps, ray_offsets)
     return reference.composite(density, values, steps, ray_indices, ray_offsets)
 
 
@@ -59,4 +67,5 @@ def _check(op: str, density: Tensor, steps: Tensor, ray_indices: Tensor, offsets
     check_shape(op, "steps", steps, len(density))
     check_shape(op, "ray_indices", ray_indices, len(density))
     check_shape(op, "ray_offsets", offsets, None, 2)
+    check_index(op, density.device, ray_indices=ray_indices, ray_offsets=offsets)
     check_floating(op, density=density, steps=steps)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from nerf_talker.ops import reference
-from nerf_talker.ops.checks import check_floating, check_shape
+from nerf_talker.ops.backend import library_for
+from nerf_talker.ops.checks import check_floating, check_shape, single
+from nerf_talker.ops.register import operators
 
 SH_WIDTH = 16  # four bands: degrees 0 to 3
 
@@ -23,5 +25,8 @@ def spherical_harmonics(directions: Tensor) -> Tensor:
         ValueError: A shape or dtype does not fit.
     """
     check_shape("spherical_harmonics", "directions", directions, None, 3)
+    directions = single(directions)
     check_floating("spherical_harmonics", directions=directions)
+    if library_for(directions) is not None:
+        return operators().spherical_harmonics(directions)
     return reference.spherical_harmonics(directions)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from nerf_talker.ops import reference
-from nerf_talker.ops.checks import check_floating, check_shape
+from nerf_talker.ops.backend import library_for
+from nerf_talker.ops.checks import check_bool, check_floating, check_shape
+from nerf_talker.ops.register import operators
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ def ray_box(origins: Tensor, directions: Tensor, box: Tensor) -> tuple[Tensor, T
     check_shape("ray_box", "directions", directions, len(origins), 3)
     check_shape("ray_box", "box", box, 2, 3)
     check_floating("ray_box", origins=origins, directions=directions, box=box)
+    # The box is cheap beside a gradient to poses: those go through torch.
+    if not _differentiable(origins, directions, box) and library_for(origins, directions, box):
+        return operators().ray_box(origins, directions, box)
     return reference.ray_box(origins, directions, box)
 
 
@@ -81,4 +87,14 @@ def march(
     check_floating("march", origins=origins, directions=directions, near=near, far=far, box=box)
     if not step > 0:
         raise ValueError(f"march: step is {step}, needs to be positive")
-    return Samples(*reference.march(origins, directions, near, far, occupancy, box, step, jitter))
+    check_bool("march", occupancy=occupancy)
+    jitter = jitter.to(near.dtype)
+    given = (origins, directions, near, far, box, jitter)
+    run = reference.march
+    if not _differentiable(*given) and library_for(*given):
+        run = operators().march
+    return Samples(*run(origins, directions, near, far, occupancy, box, step, jitter))
+
+
+def _differentiable(*values: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(value.requires_grad for value in values)

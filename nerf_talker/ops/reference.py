@@ -53,7 +53,9 @@ def plane_dense(points: Tensor, table: Tensor, resolution: int) -> Tensor:
 def plane_hashed(points: Tensor, table: Tensor, resolution: int) -> Tensor:
     """As :func:`plane_dense`, with the lattice hashed into fewer entries: table (3, E, F)."""
     entries, features = table.shape[1], table.shape[2]
-    scaled = points.clamp(0, 1) * (resolution - 1)
+    # As grid_sample's "border": no gradient outside and on the border itself.
+    inside = (points > 0) & (points < 1)
+    scaled = torch.where(inside, points, points.detach().clamp(0, 1)) * (resolution - 1)
     cell = scaled.detach().floor().clamp(max=resolution - 2)
     inner = scaled - cell
     cell = cell.long()
@@ -136,7 +138,7 @@ def march(
     jitter: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Occupied lattice intervals of every ray; see :func:`nerf_talker.ops.march`."""
-    longest = float((far - near).max()) if len(near) else 0.0
+    longest = float((far - near).detach().max()) if len(near) else 0.0
     count = max(int(longest / step) + 1, 0) if longest > 0 else 0
     lattice = torch.arange(count, device=near.device, dtype=near.dtype)
     starts = near[:, None] + (lattice + jitter[:, None]) * step  # (N, K)

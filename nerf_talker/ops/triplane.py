@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from nerf_talker.ops import reference
-from nerf_talker.ops.checks import check_floating, check_shape
+from nerf_talker.ops.backend import library_for
+from nerf_talker.ops.checks import check_floating, check_shape, single
+from nerf_talker.ops.register import operators
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ def triplane_encode(points: Tensor, table: Tensor, layout: GridLayout) -> Tensor
     """
     check_shape("triplane_encode", "points", points, None, 3)
     check_shape("triplane_encode", "table", table, *layout.table_shape)
+    points, table = single(points), single(table)
     check_floating("triplane_encode", points=points, table=table)
+    # A level of one corner has no cell to interpolate in; only grid_sample knows how.
+    native = library_for(points, table) if min(layout.resolutions, default=2) > 1 else None
     with torch.autocast(points.device.type, enabled=False):
-        return reference.triplane_encode(points, table, layout.resolutions, layout.entries)
+        if native is None:
+            return reference.triplane_encode(points, table, layout.resolutions, layout.entries)
+        encode = operators().triplane_encode
+        return encode(points, table, list(layout.resolutions), layout.entries)

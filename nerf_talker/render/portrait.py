@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.geometry.cameras import image_pixels, pixel_rays
+from nerf_talker.render.fused import FusedRenderer
 from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import Driving, PortraitFrame
@@ -22,7 +23,10 @@ class PortraitRenderer:
     """Renders driven frames of one talker at the resolution of its camera."""
 
     def __init__(self, talker: Talker, autocast: torch.dtype | None = None) -> None:
-        """``autocast`` is the dtype of the head's networks, None for float32."""
+        """``autocast`` is the dtype of the head's networks, None for float32.
+
+        Where the native library renders in one call it does so in float32 all the same.
+        """
         self.talker = talker.eval()
         self.autocast = autocast
         camera = talker.camera
@@ -31,6 +35,7 @@ class PortraitRenderer:
         size = torch.tensor([camera.width, camera.height], device=device)
         self.points = (self.pixels.flip(-1) + 0.5) / size
         self.bounds = talker.occupancy.bounds()
+        self.fused = FusedRenderer.of(talker)
 
     @torch.no_grad()
     def frames(self, driving: Driving) -> Iterator[PortraitFrame]:
@@ -64,6 +69,8 @@ class PortraitRenderer:
         opacity = torch.zeros(count, device=self.pixels.device)
         frame = torch.full((count,), row, device=self.pixels.device)
         rays = pixel_rays(camera, camera_to_head, self.pixels, frame, self.bounds)
+        if self.fused is not None and not torch.is_grad_enabled():
+            return self.fused.render(rays, condition, row)
         hits = (rays.far > rays.near).nonzero()[:, 0]
         for part in hits.split(CHUNK):
             bundle = pixel_rays(camera, camera_to_head, self.pixels[part], frame[part], self.bounds)

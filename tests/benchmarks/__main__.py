@@ -1,93 +1,55 @@
-"""``make bench``: where the time of a training step and of a frame goes, on this machine.
+"""``make bench``: every operator, the training step and a frame against the reference.
 
-Prints a table of medians and of ratios within one run; nothing is asserted.
+Both sides of a ratio are measured in the same run; nothing is asserted. ``--avatar FOLDER`` adds
+the head of a trained avatar, ``--json FILE`` writes the rows.
 """
 
-import statistics
-import tempfile
-import time
-from dataclasses import replace
+import argparse
+import dataclasses
+import itertools
+import json
 from pathlib import Path
 
 import torch
 
-from nerf_talker import ops
-from nerf_talker.data.dataset import Dataset
-from nerf_talker.experiment import ExperimentConfig
-from nerf_talker.geometry.cameras import pixel_rays
-from nerf_talker.render.portrait import PortraitRenderer
-from nerf_talker.render.renderer import sample_rays
-from nerf_talker.train.run_folder import RunFolder
-from nerf_talker.train.trainer import Trainer
-from tests.builders import write_dataset
-
-REPEATS = 7
-SAMPLES = 2**15
+from nerf_talker.ops import backend
+from tests.benchmarks.op_rows import op_rows
+from tests.benchmarks.talker_rows import talker_rows
+from tests.benchmarks.timing import REPEATS, roofline
 
 
-def median_ms(action):
-    """Median of REPEATS timed calls after one untimed call, milliseconds."""
-    action()
-    times = []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - begun) * 1e3)
-    return statistics.median(times)
-
-
-def encoding_rows():
-    for log2_entries, name in ((18, "dense levels"), (14, "hashed levels")):
-        layout = ops.GridLayout.geometric(12, 16, 400, log2_entries, 2)
-        table = torch.randn(layout.table_shape, requires_grad=True)
-        points = torch.rand(SAMPLES, 3)
-        forward = median_ms(lambda p=points, t=table, n=layout: ops.triplane_encode(p, t, n))
-        both = median_ms(
-            lambda p=points, t=table, n=layout: ops.triplane_encode(p, t, n).sum().backward()
-        )
-        yield f"tri-plane encode, {SAMPLES} points, {name}: forward", forward
-        yield f"tri-plane encode, {SAMPLES} points, {name}: forward + backward", both
-
-
-def trainer_rows(folder):
-    dataset = Dataset.open(write_dataset(folder / "dataset"))
-    config = ExperimentConfig()
-    for precision in ("float32", "bfloat16"):
-        run = RunFolder(folder / precision)
-        run.start(precision)
-        train = config.train.model_copy(update={"precision": precision})
-        trainer = Trainer(dataset, run, config.talker, train, quiet=True)
-        batch = trainer.sampler.draw(trainer.generator)
-        driving = trainer.driving.select(batch.frames)
-        box = trainer.talker.occupancy.bounds()
-        rays = pixel_rays(
-            trainer.talker.camera, driving.camera_to_head, batch.pixels, batch.frame, box
-        )
-        jitter = torch.rand(len(rays))
-        if precision == "float32":
-            yield "draw 4096 pixels", median_ms(lambda t=trainer: t.sampler.draw(t.generator))
-            yield (
-                "march 4096 rays",
-                median_ms(lambda t=trainer, r=rays, j=jitter: sample_rays(t.talker, r, j)),
-            )
-        count = len(sample_rays(trainer.talker, rays, jitter))
-        step = median_ms(trainer._take_step)
-        yield f"training step, {precision}, {count / len(rays):.1f} samples a ray", step
-        renderer = PortraitRenderer(trainer.talker, trainer.autocast)
-        one = replace(trainer.driving.select([0]), audio=None)
-        frame = median_ms(lambda r=renderer, d=one: next(r.frames(d)))
-        yield f"frame 64x64 of a fresh head, {precision}", frame
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--avatar", type=Path)
+    parser.add_argument("--size", type=int, default=256, help="width of the trained head's picture")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", choices=("ops", "talker"))
+    return parser.parse_args()
 
 
 def main():
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, median of {REPEATS}\n")
-    first = None
-    print(f"{'what':<64}{'ms':>9}{'of first':>10}")
-    with tempfile.TemporaryDirectory() as folder:
-        for source in (encoding_rows(), trainer_rows(Path(folder))):
-            for name, value in source:
-                first = first or value
-                print(f"{name:<64}{value:>9.2f}{value / first:>10.2f}")
+    given = arguments()
+    best = roofline()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, best of {REPEATS}")
+    print(f"copy {best.bandwidth / 1e9:.1f} GB/s, float32 matrices {best.rate / 1e9:.0f} GFLOP/s")
+    print(f"native library: {backend.fault('cpu') or 'found'}\n")
+    print(f"{'what':<58}{'first':>10}{'last ms':>10}{'ratio':>8}{'M/s':>9}{'of floor':>10}")
+    rows = []
+    sources = []
+    if given.only != "talker":
+        sources.append(op_rows())
+    if given.only != "ops":
+        sources.append(talker_rows(given.avatar, given.size))
+    for row in itertools.chain(*sources):
+        first, *_, last = row.times.values()
+        speed = row.items / row.fastest() / 1e6
+        share = best.share(row)
+        floor = f"{share:>10.0%}" if share else f"{'':>10}"
+        print(f"{row.name:<58}{first:>10.2f}{last:>10.2f}{row.ratio():>8.1f}{speed:>9.2f}{floor}")
+        rows.append({**dataclasses.asdict(row), "ratio": row.ratio()})
+    if given.json:
+        machine = dataclasses.asdict(best) | {"threads": torch.get_num_threads()}
+        given.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Laws of the operators, in float64 where a gradient is compared."""
+"""Laws of the operators on every back-end, in float64 where a gradient is compared."""
 
 import math
 
@@ -7,6 +7,8 @@ import torch
 
 from nerf_talker import ops
 from nerf_talker.ops import reference
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 BOX = torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]], dtype=torch.float64)
 
@@ -101,6 +103,40 @@ def test_hashed_and_dense_levels_agree_where_nothing_collides(generator):
     torch.testing.assert_close(
         reference.plane_hashed(points, table, 6), reference.plane_dense(points, dense, 6)
     )
+
+
+def test_no_gradient_flows_to_points_on_the_border_or_outside(generator):
+    layout = ops.GridLayout.geometric(3, 4, 9, 5, 2)
+    table = torch.rand(layout.table_shape, generator=generator).double()
+    points = torch.tensor([[-0.5, 0.0, 1.0], [1.0, 1.5, 7.0]]).double().requires_grad_()
+    ops.triplane_encode(points, table, layout).sum().backward()
+    assert not points.grad.any()
+
+
+def test_spherical_harmonics_gradients_are_numeric_ones(generator):
+    directions = torch.randn(5, 3, generator=generator).double().requires_grad_()
+    assert torch.autograd.gradcheck(ops.spherical_harmonics, (directions,))
+
+
+def test_weights_gradients_are_numeric_ones(generator):
+    ray, offsets = packed([2, 0, 3])
+    density = (torch.rand(5, generator=generator).double() * 3).requires_grad_()
+    steps = torch.rand(5, generator=generator).double().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda d, s: ops.render_weights(d, s, ray, offsets), (density, steps)
+    )
+
+
+def test_march_does_not_depend_on_where_a_ray_starts_counting(generator):
+    """Moving the origin back along the ray moves every start by as much and keeps the set."""
+    occupancy = torch.rand(8, 8, 8, generator=generator) < 0.3
+    origins, directions, near, far, found = march(occupancy, generator=generator)
+    offsets = torch.zeros(len(origins)).double()
+    again = ops.march(
+        origins - 2 * directions, directions, near + 2, far + 2, occupancy, BOX, 0.05, offsets
+    )
+    assert torch.equal(again.ray_indices, found.ray_indices)
+    torch.testing.assert_close(again.starts, found.starts + 2)
 
 
 def test_spherical_harmonics_are_orthonormal(generator):

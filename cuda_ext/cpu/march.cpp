@@ -1,0 +1,111 @@
+// Rays on the CPU: box, march in two passes (count, then write), direction encoding.
+
+#include "../include/march.h"
+
+#include "../include/sh.h"
+#include "../include/abi.h"
+
+namespace nt {
+namespace {
+
+constexpr int SCHEDULE = 64;  // rays a thread takes at a time
+constexpr int FEW = 256;      // rays for which waking threads costs more than it brings
+
+template <class T> struct Rays {
+    const T *origins, *directions, *near, *far, *jitter;
+    T step;
+    MarchRay<T> operator[](int64_t n) const {
+        MarchRay<T> ray;
+        for (int axis = 0; axis < 3; ++axis) {
+            ray.origin[axis] = origins[3 * n + axis];
+            ray.direction[axis] = directions[3 * n + axis];
+        }
+        ray.near = near[n];
+        ray.far = far[n];
+        ray.step = step;
+        ray.jitter = jitter[n];
+        return ray;
+    }
+};
+
+template <class T>
+int count_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int64_t count,
+                  int64_t* counts) {
+    for (int64_t n = 0; n < count; ++n) {
+        const T length = rays.far[n] - rays.near[n];
+        if (length > T(0) && !(length < rays.step * T(INT32_MAX))) return NOT_FINITE;
+    }
+#pragma omp parallel for schedule(dynamic, SCHEDULE) if (count > FEW)
+    for (int64_t n = 0; n < count; ++n) {
+        int64_t kept = 0;
+        march_ray(rays[n], grid, box, [&](int64_t) {
+            ++kept;
+            return true;
+        });
+        counts[n] = kept;
+    }
+    return OK;
+}
+
+template <class T>
+int write_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int64_t count,
+                  const int64_t* offsets, int64_t* ray_indices, T* starts) {
+#pragma omp parallel for schedule(dynamic, SCHEDULE) if (count > FEW)
+    for (int64_t n = 0; n < count; ++n) {
+        const MarchRay<T> ray = rays[n];
+        int64_t at = offsets[2 * n];
+        const int64_t end = at + offsets[2 * n + 1];
+        march_ray(ray, grid, box, [&](int64_t k) {
+            ray_indices[at] = n;
+            starts[at] = ray.start(k);
+            return ++at < end;
+        });
+    }
+    return OK;
+}
+
+}  // namespace
+}  // namespace nt
+
+#define NT_RAYS(T, SUFFIX)                                                                         \
+    NT_API int nt_ray_box_##SUFFIX(const T* origins, const T* directions, const T* box,            \
+                                   int64_t count, T* near, T* far) {                               \
+        for (int64_t n = 0; n < count; ++n)                                                        \
+            nt::ray_box(origins + 3 * n, directions + 3 * n, box, near + n, far + n);              \
+        return nt::OK;                                                                             \
+    }                                                                                              \
+    NT_API int nt_march_count_##SUFFIX(                                                            \
+        const T* origins, const T* directions, const T* near, const T* far, const T* jitter,       \
+        const uint8_t* cells, const uint8_t* blocks, const T* box, int resolution, T step,         \
+        int64_t count, int64_t* counts) {                                                          \
+        const nt::Rays<T> rays{origins, directions, near, far, jitter, step};                      \
+        return nt::count_samples(rays, {cells, blocks, resolution}, box, count, counts);           \
+    }                                                                                              \
+    NT_API int nt_march_write_##SUFFIX(                                                            \
+        const T* origins, const T* directions, const T* near, const T* far, const T* jitter,       \
+        const uint8_t* cells, const uint8_t* blocks, const T* box, int resolution, T step,         \
+        int64_t count, const int64_t* offsets, int64_t* ray_indices, T* starts) {                  \
+        const nt::Rays<T> rays{origins, directions, near, far, jitter, step};                      \
+        return nt::write_samples(rays, {cells, blocks, resolution}, box, count, offsets,           \
+                                 ray_indices, starts);                                             \
+    }                                                                                              \
+    NT_API int nt_sh_##SUFFIX(const T* directions, int64_t count, T* out) {                        \
+        for (int64_t n = 0; n < count; ++n) {                                                      \
+            const T* d = directions + 3 * n;                                                       \
+            nt::spherical_harmonics(d[0], d[1], d[2], out + 16 * n);                               \
+        }                                                                                          \
+        return nt::OK;                                                                             \
+    }                                                                                              \
+    NT_API int nt_sh_backward_##SUFFIX(const T* gradient, const T* directions, int64_t count,      \
+                                       T* d_directions) {                                          \
+        for (int64_t n = 0; n < count; ++n) {                                                      \
+            const T* d = directions + 3 * n;                                                       \
+            T* out = d_directions + 3 * n;                                                         \
+            nt::spherical_harmonics_gradient(d[0], d[1], d[2], gradient + 16 * n, out, out + 1,    \
+                                             out + 2);                                             \
+        }                                                                                          \
+        return nt::OK;                                                                             \
+    }
+
+NT_RAYS(float, f32)
+NT_RAYS(double, f64)

@@ -1,0 +1,226 @@
+// Rays: box, spherical harmonics, and the march in three steps: count, scan, write.
+//
+// Samples keep the order of their rays: offsets come from a prefix sum, never from atomics. Buffers
+// have a fixed capacity and all counts stay on the device, so that nothing waits for it.
+
+#include "../include/march.h"
+#include "../include/sh.h"
+#include "device.h"
+
+namespace ntc {
+namespace {
+
+struct Rays {
+    const float *origins, *directions, *near, *far, *jitter;
+    float step;
+
+    __device__ __forceinline__ nt::MarchRay<float> load(int64_t n) const {
+        nt::MarchRay<float> ray;
+        for (int axis = 0; axis < 3; ++axis) {
+            ray.origin[axis] = origins[3 * n + axis];
+            ray.direction[axis] = directions[3 * n + axis];
+        }
+        ray.near = near[n];
+        ray.far = far[n];
+        ray.step = step;
+        ray.jitter = jitter[n];
+        return ray;
+    }
+};
+
+// A ray that hits but has no finite end, or more steps than could ever be stored: no thread may
+// walk it. It gets no samples and march_scan counts it.
+NT_HD bool endless(float near, float far, float step) {
+    const float length = far - near;
+    return !(length <= 0.0f) && !(length < step * (float)INT32_MAX);
+}
+
+__global__ void box_hits(const float* origins, const float* directions, const float* box,
+                         int64_t count, float* near, float* far) {
+    const int64_t n = thread_index();
+    if (n < count) nt::ray_box(origins + 3 * n, directions + 3 * n, box, near + n, far + n);
+}
+
+__global__ void harmonics(const float* directions, int64_t count, float* out) {
+    const int64_t n = thread_index();
+    if (n >= count) return;
+    const float* d = directions + 3 * n;
+    nt::spherical_harmonics(d[0], d[1], d[2], out + 16 * n);
+}
+
+__global__ void harmonics_backward(const float* gradient, const float* directions, int64_t count,
+                                   float* d_directions) {
+    const int64_t n = thread_index();
+    if (n >= count) return;
+    const float* d = directions + 3 * n;
+    float* out = d_directions + 3 * n;
+    nt::spherical_harmonics_gradient(d[0], d[1], d[2], gradient + 16 * n, out, out + 1, out + 2);
+}
+
+__global__ void march_count(Rays rays, nt::Occupancy grid, const float* box, int64_t count,
+                            int64_t* counts) {
+    const int64_t n = thread_index();
+    if (n >= count) return;
+    const nt::MarchRay<float> ray = rays.load(n);
+    int64_t kept = 0;
+    if (!endless(ray.near, ray.far, ray.step))
+        nt::march_ray(ray, grid, box, [&](int64_t) {
+            ++kept;
+            return true;
+        });
+    counts[n] = kept;
+}
+
+__global__ void march_write(Rays rays, nt::Occupancy grid, const float* box, int64_t count,
+                            const int64_t* offsets, int64_t* ray_indices, float* starts) {
+    const int64_t n = thread_index();
+    if (n >= count) return;
+    int64_t at = offsets[2 * n];
+    const int64_t end = at + offsets[2 * n + 1];
+    if (at >= end) return;
+    const nt::MarchRay<float> ray = rays.load(n);
+    nt::march_ray(ray, grid, box, [&](int64_t k) {
+        ray_indices[at] = n;
+        starts[at] = ray.start(k);
+        return ++at < end;
+    });
+}
+
+// Rays one thread of the scan sums: few enough to be quick, many enough that the sums of all
+// threads are a short list.
+constexpr int64_t SCAN_SHARE = 128;
+
+// totals: samples wanted, samples dropped, endless rays.
+using Total = unsigned long long;
+constexpr int WANTED = 0, DROPPED = 1, ENDLESS = 2;
+
+__global__ void scan_shares(const int64_t* counts, const float* near, const float* far, float step,
+                            int64_t count, int64_t* shares, Total* totals) {
+    const int64_t share = thread_index();
+    const int64_t begin = share * SCAN_SHARE, end = nt::lesser(begin + SCAN_SHARE, count);
+    if (begin >= count) return;
+    int64_t sum = 0;
+    Total refused = 0;
+    for (int64_t n = begin; n < end; ++n) {
+        sum += counts[n];
+        refused += endless(near[n], far[n], step) ? 1 : 0;
+    }
+    shares[share] = sum;
+    if (refused) atomicAdd(totals + ENDLESS, refused);
+}
+
+// One thread: N / 128 additions. Turns each share into the samples before it.
+__global__ void scan_starts(int64_t* shares, int64_t count, int64_t capacity, Total* totals) {
+    int64_t before = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t share = shares[i];
+        shares[i] = before;
+        before += share;
+    }
+    totals[WANTED] = (Total)before;
+    totals[DROPPED] = (Total)(before > capacity ? before - capacity : 0);
+}
+
+// First sample and count of each ray, cut off at the capacity.
+__global__ void scan_offsets(const int64_t* counts, const int64_t* shares, int64_t count,
+                             int64_t capacity, int64_t* offsets) {
+    const int64_t share = thread_index();
+    const int64_t begin = share * SCAN_SHARE, end = nt::lesser(begin + SCAN_SHARE, count);
+    if (begin >= count) return;
+    int64_t before = shares[share];
+    for (int64_t n = begin; n < end; ++n) {
+        const int64_t wanted = counts[n], first = nt::lesser(before, capacity);
+        offsets[2 * n] = first;
+        offsets[2 * n + 1] = nt::lesser(wanted, capacity - first);
+        before += wanted;
+    }
+}
+
+}  // namespace
+}  // namespace ntc
+
+using namespace ntc;
+
+// origins, directions (N, 3), box (2, 3) to near, far (N).
+NT_API int ntc_ray_box_f32(const float* origins, const float* directions, const float* box,
+                           int64_t count, float* near, float* far, int device, void* stream) {
+    if (too_many(count)) return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess || count == 0) return guard.error();
+    NT_LAUNCH(box_hits, blocks_for(count), BLOCK, stream, origins, directions, box, count, near,
+              far);
+    return cudaGetLastError();
+}
+
+// directions (N, 3) to out (N, 16).
+NT_API int ntc_sh_f32(const float* directions, int64_t count, float* out, int device,
+                      void* stream) {
+    if (too_many(count)) return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess || count == 0) return guard.error();
+    NT_LAUNCH(harmonics, blocks_for(count), BLOCK, stream, directions, count, out);
+    return cudaGetLastError();
+}
+
+NT_API int ntc_sh_backward_f32(const float* gradient, const float* directions, int64_t count,
+                               float* d_directions, int device, void* stream) {
+    if (too_many(count)) return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess || count == 0) return guard.error();
+    NT_LAUNCH(harmonics_backward, blocks_for(count), BLOCK, stream, gradient, directions, count,
+              d_directions);
+    return cudaGetLastError();
+}
+
+// Samples each of N rays would keep; blocks may be null.
+NT_API int ntc_march_count_f32(const float* origins, const float* directions, const float* near,
+                               const float* far, const float* jitter, const uint8_t* cells,
+                               const uint8_t* blocks, const float* box, int resolution, float step,
+                               int64_t count, int64_t* counts, int device, void* stream) {
+    if (too_many(count) || resolution < 1 || !(step > 0.0f)) return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess || count == 0) return guard.error();
+    const Rays rays{origins, directions, near, far, jitter, step};
+    NT_LAUNCH(march_count, blocks_for(count), BLOCK, stream, rays,
+              nt::Occupancy{cells, blocks, resolution}, box, count, counts);
+    return cudaGetLastError();
+}
+
+// counts (N) to offsets (N, 2), none beyond `capacity`, and totals (3); shares is scratch for
+// (N + 127) / 128 numbers.
+NT_API int ntc_march_scan_f32(const int64_t* counts, const float* near, const float* far, float step,
+                              int64_t count, int64_t capacity, int64_t* shares, int64_t* offsets,
+                              int64_t* totals, int device, void* stream) {
+    if (too_many(count) || capacity < 0) return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess) return guard.error();
+    Total* const sums = reinterpret_cast<Total*>(totals);
+    cudaError_t error = cudaMemsetAsync(totals, 0, 3 * sizeof(Total), (cudaStream_t)stream);
+    if (error != cudaSuccess || count == 0) return error;
+    const int64_t parts = (count + SCAN_SHARE - 1) / SCAN_SHARE;
+    NT_LAUNCH(scan_shares, blocks_for(parts), BLOCK, stream, counts, near, far, step, count, shares,
+              sums);
+    error = cudaGetLastError();
+    if (error != cudaSuccess) return error;
+    NT_LAUNCH(scan_starts, 1, 1, stream, shares, parts, capacity, sums);
+    error = cudaGetLastError();
+    if (error != cudaSuccess) return error;
+    NT_LAUNCH(scan_offsets, blocks_for(parts), BLOCK, stream, counts, shares, count, capacity,
+              offsets);
+    return cudaGetLastError();
+}
+
+// Writes the samples that offsets (N, 2) has room for: ray_indices and starts (capacity).
+NT_API int ntc_march_write_f32(const float* origins, const float* directions, const float* near,
+                               const float* far, const float* jitter, const uint8_t* cells,
+                               const uint8_t* blocks, const float* box, int resolution, float step,
+                               int64_t count, const int64_t* offsets, int64_t* ray_indices,
+                               float* starts, int device, void* stream) {
+    if (too_many(count) || resolution < 1 || !(step > 0.0f)) return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess || count == 0) return guard.error();
+    const Rays rays{origins, directions, near, far, jitter, step};
+    NT_LAUNCH(march_write, blocks_for(count), BLOCK, stream, rays,
+              nt::Occupancy{cells, blocks, resolution}, box, count, offsets, ray_indices, starts);
+    return cudaGetLastError();
+}

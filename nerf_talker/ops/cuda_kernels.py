@@ -1,0 +1,268 @@
+"""The library of CUDA kernels, on a GPU or emulated on the processor, and its own functions.
+
+Everything :mod:`nerf_talker.ops.register` registers runs on it unchanged: the functions have the
+arguments of the processor's library, followed by the device and the stream.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nerf_talker.errors import BackendError
+from nerf_talker.ops.abi import ABI, NativeLibrary
+from nerf_talker.ops.build import BuildError, cached_library, sources_fingerprint
+from nerf_talker.ops.cuda_build import cuda_recipe, emulated_recipe
+
+PACKAGED = Path(__file__).with_name("libnerf_talker_cuda.so")
+"""Where ``setup.py`` puts the library it compiled."""
+
+FEATURES = (1, 2, 3, 4, 8)
+"""Features of a grid entry that there are kernels for."""
+
+_SCAN_SHARE = 128  # SCAN_SHARE of rays.cu
+
+# Arguments that are read a whole entry at a time, and the place of the number of features.
+_ENTRIES = {"triplane_encode": ((1,), 6), "triplane_encode_backward": ((0, 2), 7)}
+
+_POINTER, _LONG = ctypes.c_void_p, ctypes.c_int64
+
+# What only this library has; each ends with the device and the stream.
+_SIGNATURES: dict[str, list[Any]] = {
+    "march_scan": [
+        *(_POINTER, _POINTER, _POINTER, ctypes.c_float, _LONG, _LONG),
+        *(_POINTER, _POINTER, _POINTER, ctypes.c_int, _POINTER),
+    ],
+    "fused_scalar": [_POINTER, ctypes.c_int, _POINTER],
+    "fused_render": [_POINTER, ctypes.c_int, _POINTER],
+}
+
+_CURES = {
+    35: "the driver is older than the CUDA this was built with; update it",
+    209: "built for another GPU; set NERF_TALKER_CUDA_ARCH to yours, such as 90",
+}
+
+
+class KernelLibrary(NativeLibrary):
+    """The CUDA kernels; see :class:`nerf_talker.ops.abi.NativeLibrary`."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        """Load and check a library.
+
+        Raises:
+            BackendError: It has another interface.
+        """
+        super().__init__(name, path, "ntc", (torch.float32,))
+        found = self.handle.ntc_abi()
+        if found != ABI:
+            raise BackendError(f"{path} has interface {found}, needs {ABI}")
+        self.handle.ntc_error.restype = ctypes.c_char_p
+
+    def call(self, name: str, dtype: torch.dtype, *given: Any) -> None:
+        """Call one function, refusing first what a kernel could not report.
+
+        Raises:
+            BackendError: The function reports a fault, or cannot take these arguments.
+        """
+        if name in _ENTRIES:
+            whole, features = _ENTRIES[name]
+            if given[features] not in FEATURES:
+                raise BackendError(
+                    f"{name} ({self.name} back-end): features is {given[features]}, needs one of "
+                    + ", ".join(map(str, FEATURES))
+                )
+            given = tuple(aligned(v) if k in whole else v for k, v in enumerate(given))
+        self.launch(name, dtype, *given)
+        if name == "march_count" and len(given[2]):
+            # The caller is about to wait for the counts anyway.
+            endless = int(_endless(given[2], given[3], given[9]).sum())
+            if endless:
+                raise BackendError(f"march ({self.name} back-end): {_endless_text(endless)}")
+
+    def launch(self, name: str, dtype: torch.dtype, *given: Any) -> None:
+        """Call one function without waiting for anything it computes.
+
+        Raises:
+            BackendError: The launch fails.
+        """
+        tensor = next(value for value in given if isinstance(value, Tensor))
+        with _current(tensor):
+            super().call(name, dtype, *given)
+
+    def call_struct(self, name: str, address: Any, result: Tensor) -> None:
+        """Call a function that takes one structure; ``result`` says on which device.
+
+        Raises:
+            BackendError: The launch fails.
+        """
+        function = self._bind(name, torch.float32)
+        with _current(result):
+            code = function(address, *self._where((result,)))
+        if code:
+            raise BackendError(f"{name} ({self.name} back-end): {self._fault(code)}")
+
+    def _bind(self, name: str, dtype: torch.dtype) -> Any:
+        if name not in _SIGNATURES:
+            return super()._bind(name, dtype)
+        function = getattr(self.handle, f"ntc_{name}_f32")
+        function.argtypes, function.restype = _SIGNATURES[name], ctypes.c_int
+        self._functions[name, dtype] = function
+        return function
+
+    def _fault(self, code: int) -> str:
+        meaning = self.handle.ntc_error(code).decode()
+        cure = _CURES.get(code)
+        return f"CUDA error {code}, {meaning}" + (f": {cure}" if cure else "")
+
+
+@dataclass(frozen=True)
+class PackedSamples:
+    """March result in buffers of a fixed capacity M; nothing of it has been waited for.
+
+    Attributes:
+        ray_indices: (M,) int64; 0 behind the last sample.
+        starts: (M,) metres; 0 behind the last sample.
+        ray_offsets: (N, 2) int64 first sample and count of each ray.
+        totals: (3,) int64 samples wanted, samples dropped for want of capacity, rays without a
+            finite end.
+    """
+
+    ray_indices: Tensor
+    starts: Tensor
+    ray_offsets: Tensor
+    totals: Tensor
+
+    def check(self) -> None:
+        """Wait for the totals and refuse a march that is not whole.
+
+        Raises:
+            BackendError: Samples were dropped, or rays were refused.
+        """
+        wanted, dropped, endless = self.totals.tolist()
+        if endless:
+            raise BackendError(f"march: {_endless_text(endless)}")
+        if dropped:
+            raise BackendError(
+                f"march: {dropped} of {wanted} samples dropped; the capacity is {wanted - dropped}"
+            )
+
+
+def march_packed(
+    library: KernelLibrary,
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    cells: Tensor,
+    blocks: Tensor | None,
+    box: Tensor,
+    step: float,
+    jitter: Tensor,
+    capacity: int,
+) -> PackedSamples:
+    """March into fixed buffers without waiting for the device, so that a CUDA graph can hold it.
+
+    Args:
+        library: Emulated or CUDA.
+        origins: (N, 3) metres.
+        directions: (N, 3) unit length.
+        near: (N,) metres.
+        far: (N,) metres.
+        cells: (R, R, R) bool.
+        blocks: (ceil(R / 4),) * 3 bool from ``coarse_occupancy``, or None.
+        box: (2, 3) metres.
+        step: Sample length in metres.
+        jitter: (N,) in [0, 1).
+        capacity: Most samples kept; those of the last rays are dropped, and counted.
+
+    Returns:
+        Samples in ray order.
+
+    Raises:
+        BackendError: A launch fails.
+    """
+    rays = [value.contiguous() for value in (origins, directions, near, far, jitter)]
+    grid = (cells.contiguous(), blocks, box.contiguous(), cells.shape[0], step, len(near))
+    device, dtype = near.device, near.dtype
+    counts = torch.empty(len(near), dtype=torch.int64, device=device)
+    shares = torch.empty(-(-len(near) // _SCAN_SHARE), dtype=torch.int64, device=device)
+    offsets = torch.empty(len(near), 2, dtype=torch.int64, device=device)
+    totals = torch.empty(3, dtype=torch.int64, device=device)
+    ray_indices = torch.zeros(capacity, dtype=torch.int64, device=device)
+    starts = near.new_zeros(capacity)
+    library.launch("march_count", dtype, *rays, *grid, counts)
+    sizes = (step, len(near), capacity)
+    library.call("march_scan", dtype, counts, rays[2], rays[3], *sizes, shares, offsets, totals)
+    library.call("march_write", dtype, *rays, *grid, offsets, ray_indices, starts)
+    return PackedSamples(ray_indices, starts, offsets, totals)
+
+
+def emulated_library() -> KernelLibrary:
+    """The kernels compiled for the processor, one thread after the other: for tests.
+
+    Raises:
+        BackendError: It cannot be compiled.
+    """
+    try:
+        return KernelLibrary("emulated", cached_library(emulated_recipe()))
+    except (BuildError, OSError) as error:
+        raise BackendError(f"no emulated CUDA operators: {error}") from error
+
+
+def cuda_library() -> KernelLibrary:
+    """The kernels for CUDA GPUs: the packaged library if it fits the sources, else a cached one.
+
+    Raises:
+        BackendError: There is none and none can be compiled.
+    """
+    try:
+        unfit = packaged_fault(PACKAGED)
+        if unfit is None:
+            return KernelLibrary("cuda", PACKAGED)
+        return KernelLibrary("cuda", cached_library(cuda_recipe()))
+    except (BuildError, OSError) as error:
+        raise BackendError(
+            f"no CUDA operators: packaged library: {unfit}; compiling one: {error}"
+        ) from error
+
+
+def packaged_fault(path: Path) -> str | None:
+    """Why the packaged library cannot be used; None when it can."""
+    if os.environ.get("NERF_TALKER_CUDA_ARCH"):
+        return "NERF_TALKER_CUDA_ARCH asks for another"
+    if not path.is_file():
+        return "none was installed"
+    try:
+        sources = ctypes.CDLL(str(path)).ntc_sources
+    except (OSError, AttributeError) as error:
+        return f"cannot be loaded ({error})"
+    sources.restype = ctypes.c_char_p
+    if sources().decode() != sources_fingerprint("cuda"):
+        return "was built from other sources"
+    return None
+
+
+def _current(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
+    """Make a tensor's GPU torch's current one; the kernels' own guard then finds it so."""
+    return torch.cuda.device(tensor.device) if tensor.is_cuda else contextlib.nullcontext()
+
+
+def aligned(value: Tensor) -> Tensor:
+    """The same values where 16 bytes can be read at once: a view may start anywhere."""
+    return value if value.data_ptr() % 16 == 0 else value.clone()
+
+
+def _endless(near: Tensor, far: Tensor, step: float) -> Tensor:
+    length = far - near
+    return ~(length <= 0) & ~(length < step * (2**31 - 1))
+
+
+def _endless_text(rays: int) -> str:
+    return f"{rays} rays that hit have no finite far, or far more steps than memory holds"

@@ -1,0 +1,87 @@
+"""Rendering all rays of one frame in one native call, for pictures that need no gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nerf_talker.field.head import HeadCondition, HeadField
+from nerf_talker.ops.abi import NativeLibrary
+from nerf_talker.ops.backend import library_for
+from nerf_talker.ops.cuda_fused import HeadLayers, Layers, Rays, Scene, fold, fused_render
+from nerf_talker.ops.register_rays import coarse_occupancy
+from nerf_talker.render.talker import Talker
+from nerf_talker.types import RayBundle
+
+# A ray ends when less of the light passes: below half a step of an 8-bit picture by far.
+STOP = 1e-4
+
+
+@dataclass(frozen=True)
+class FusedRenderer:
+    """Renders the head of one talker, whose weights may not change meanwhile.
+
+    Attributes:
+        library: What renders.
+        scene: What stays the same from frame to frame.
+        layers: The head's networks.
+        step: Sample length in metres.
+    """
+
+    library: NativeLibrary
+    scene: Scene
+    layers: HeadLayers
+    step: float
+
+    @classmethod
+    def of(cls, talker: Talker) -> FusedRenderer | None:
+        """A renderer for the talker; None where only the operators one by one can do it."""
+        head = talker.head
+        library = library_for(head.table)
+        if library is None or library.name != "cpu" or head.table.dtype != torch.float32:
+            return None
+        return cls(library, _scene(talker), _layers(head), talker.config.step)
+
+    @torch.no_grad()
+    def render(self, rays: RayBundle, condition: HeadCondition, row: int) -> tuple[Tensor, Tensor]:
+        """(N, 3) premultiplied colour and (N,) opacity of rays that all show frame ``row``."""
+        folded = fold(
+            self.layers, condition.mouth[row], condition.expression[row], condition.appearance[row]
+        )
+        jitter = torch.full_like(rays.near, 0.5)
+        given = Rays(rays.origins, rays.directions, rays.near, rays.far, jitter)
+        rgb, opacity, _ = fused_render(
+            self.library, self.scene, folded, given, self.step, STOP, tensor_cores=False
+        )
+        return rgb, opacity
+
+
+def _scene(talker: Talker) -> Scene:
+    head, grid = talker.head, talker.occupancy
+    motion = head.motion
+    return Scene(
+        head.table.detach(),
+        head.layout,
+        head.box,
+        None if motion is None else torch.stack([motion.centre, motion.radius]),
+        0.0 if motion is None else motion.largest,
+        grid.cells,
+        coarse_occupancy(grid.cells),
+        grid.box,
+    )
+
+
+def _layers(head: HeadField) -> HeadLayers:
+    return HeadLayers(
+        () if head.motion is None else _linear(head.motion.net),
+        _linear(head.mouth_gate),
+        _linear(head.expression_gate),
+        _linear(head.density_net),
+        _linear(head.colour_net),
+    )
+
+
+def _linear(net: nn.Sequential) -> Layers:
+    return [(part.weight, part.bias) for part in net if isinstance(part, nn.Linear)]
