@@ -69,7 +69,7 @@ def canonical_face(opening):
     return shape.astype(np.float32), moved.astype(np.float32)
 
 
-def write_dataset(root, frames=88):
+def write_dataset(root, frames=200):
     """Write a dataset of ``frames`` frames and return its folder."""
     root.mkdir(parents=True, exist_ok=True)
     files = DatasetFiles(root)

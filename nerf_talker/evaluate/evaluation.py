@@ -81,7 +81,7 @@ def evaluate(
     avatar = load_avatar(path, "cuda" if torch.cuda.is_available() else "cpu")
     rendered = render_frames(avatar.talker, data, frames, options.drive)
     return evaluate_frames(
-        data, rendered, report_dir, options, {**avatar.metadata, "avatar": str(path)}
+        data, rendered, report_dir, options, {**avatar.metadata.model_dump(), "avatar": str(path)}
     )
 
 

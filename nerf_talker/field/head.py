@@ -190,7 +190,8 @@ class HeadField(nn.Module):
         hidden = self.density_net(inputs)
         log_density = hidden[:, 0].float().clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
         view = spherical_harmonics(directions).to(dtype)[ray]
-        appearance = condition.appearance.to(dtype)[frame]
+        # Indexed before the cast: the gradient of a row sums thousands of samples.
+        appearance = condition.appearance[frame].to(dtype)
         seen = torch.cat([hidden[:, 1:], view, appearance], -1)
         # Stretched a little so that pure black and white lie at finite inputs (mip-NeRF).
         rgb = torch.sigmoid(self.colour_net(seen).float()) * 1.002 - 0.001

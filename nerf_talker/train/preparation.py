@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
+from nerf_talker.errors import TrainingError
 from nerf_talker.field.mouth import LIPS, MOUTH_POINTS
 from nerf_talker.render.talker import Subject, Talker
 from nerf_talker.types import BoolArray
@@ -68,7 +69,9 @@ def hull(dataset: Dataset, points: Tensor, share: float = 0.94) -> BoolArray:
     """
     import cv2
 
-    frames = np.linspace(0, dataset.manifest.splits["train"][1] - 1, HULL_FRAMES).astype(int)
+    train = np.asarray(dataset.manifest.range("train"))
+    usable = train[dataset.track.valid[train]]
+    frames = usable[np.linspace(0, len(usable) - 1, min(HULL_FRAMES, len(usable))).astype(int)]
     camera = dataset.track.camera
     grow = 2 * max(round(0.015 * camera.width), 1) + 1
     votes = np.zeros(len(points), np.int64)
@@ -92,6 +95,11 @@ def subject(dataset: Dataset) -> Subject:
     points = low + torch.stack([axis.reshape(-1) for axis in mesh], -1) * (high - low)
     nose = dataset.mean_shape[NOSE_TIP]
     inside = points[torch.from_numpy(hull(dataset, points))]
+    if not len(inside):
+        raise TrainingError(
+            f"{dataset.root}: the head's masks and poses do not agree on any volume; look at the "
+            "contact sheet in the dataset's report.html"
+        )
     cell = (high - low) / 48
     box = torch.stack([inside.amin(0) - cell - MARGIN, inside.amax(0) + cell + MARGIN])
     # The silhouette does not bound depth: the nose does in front, the skull's length behind.

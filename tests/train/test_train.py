@@ -111,7 +111,7 @@ def test_avatar_round_trip_is_exact_and_strict(ellipse_run, tmp_path):
     from safetensors.torch import save_file
 
     avatar = load_avatar(ellipse_run)
-    assert avatar.metadata["subject"] == "ellipse" and "agreed" in avatar.metadata["consent"]
+    assert avatar.metadata.subject == "ellipse" and "agreed" in avatar.metadata.consent
     path = ellipse_run / "avatar.safetensors"
     with safe_open(path, framework="pt") as archive:
         header = archive.metadata()
