@@ -21,7 +21,7 @@ class AudioPhaseConfig(StrictModel):
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=3e-2, ge=0)
     ridge: float = Field(default=30.0, gt=0)
-    spread: float = Field(default=0.85, gt=0, le=1.5)
+    spread: float = Field(default=0.8, gt=0, le=1.5)
 
 
 class TorsoPhaseConfig(StrictModel):
