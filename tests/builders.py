@@ -14,7 +14,7 @@ from nerf_talker.data.manifest import (
     contiguous_splits,
     write_manifest,
 )
-from nerf_talker.field.mouth import EYE_CORNERS, LIPS
+from nerf_talker.geometry.mesh import EYE_CORNERS, LIPS
 
 SIZE = 64
 DISTANCE = 0.8

@@ -195,7 +195,7 @@ def _decode(video: Path, target: Path, shape: tuple[int, ...], quiet: bool) -> N
                 track.thread_type = "NONE"
                 frames = container.decode(track)
                 for picture in tqdm(frames, f"decode {video.name}", shape[0], disable=quiet):
-                    stream.write(np.ascontiguousarray(picture.to_ndarray(format=pixel_format)))
+                    stream.write(picture.to_ndarray(format=pixel_format).tobytes())
                     done += 1
         except av.FFmpegError as error:
             raise DatasetError(

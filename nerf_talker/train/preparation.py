@@ -8,7 +8,8 @@ from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.errors import TrainingError
-from nerf_talker.field.mouth import LIPS, MOUTH_POINTS
+from nerf_talker.field.mouth import MOUTH_POINTS
+from nerf_talker.geometry.mesh import CHIN, LIPS
 from nerf_talker.render.talker import Subject, Talker
 from nerf_talker.types import BoolArray
 
@@ -18,7 +19,6 @@ MARGIN = 0.008  # metres kept free around the hull, so that soft hair has room
 HULL_FRAMES = 48
 NOSE_TIP = 1
 TORSO_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)
-CHIN = 152
 # Cells kept in front of and behind the face's rigid surface, metres; the mouth has an inside.
 FACE_SHELL = (0.014, 0.026)
 MOUTH_DEPTH = 0.045

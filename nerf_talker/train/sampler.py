@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.field.mouth import LIPS
+from nerf_talker.geometry.mesh import LIPS
 
 
 class SamplerConfig(StrictModel):
