@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ VERSION = 1
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically: a kill at any instant leaves the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Through memory: torch's own file writer reports a full disk as an internal error.
+    content = io.BytesIO()
+    torch.save({"version": VERSION, **state}, content)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        torch.save({"version": VERSION, **state}, stream)
+        stream.write(content.getbuffer())
         stream.flush()
         os.fsync(stream.fileno())
 
