@@ -32,7 +32,8 @@ def find_config(name: str | Path) -> Path:
         return path
     shipped = Path(str(files("nerf_talker.configs")))
     candidate = shipped / f"{path.stem}.yaml"
-    if candidate.is_file() and path.suffix in ("", ".yaml"):
+    bare = path.suffix in ("", ".yaml") and path.parent in (Path("."), Path("configs"))
+    if bare and candidate.is_file():
         return candidate
     names = ", ".join(sorted(p.stem for p in shipped.glob("*.yaml")))
     raise ConfigError(f"{name}: no such configuration file; the shipped ones are {names}")

@@ -47,15 +47,19 @@ class _Sight:
     face_heights: list[float]
 
 
-def audit(clip: Path) -> list[Finding]:
+def audit(clip: Path, models: Path | None = None) -> list[Finding]:
     """Grade a clip.
+
+    Args:
+        clip: The recording.
+        models: Folder that is looked in first for model files.
 
     Raises:
         InputError: The file is no readable video.
         WeightsError: The face landmarker's model is missing.
     """
     info = probe(clip)
-    sight = _look(clip, info.frames or round(info.seconds * 25))
+    sight = _look(clip, info.frames or round(info.seconds * 25), models)
     return [
         _length(sight.seconds, info.seconds),
         _rate(info.fps),
@@ -65,11 +69,11 @@ def audit(clip: Path) -> list[Finding]:
     ]
 
 
-def _look(clip: Path, expected: int) -> _Sight:
+def _look(clip: Path, expected: int, models: Path | None) -> _Sight:
     looks = set(np.linspace(0, max(expected - 1, 0), _LOOKS).astype(int).tolist())
     counts, heights = [], []
     seconds, start, width, height = 0.0, None, 0, 0
-    with FaceLandmarker(faces=2) as landmarker:
+    with FaceLandmarker(faces=2, models=models) as landmarker:
         for index, (now, frame) in enumerate(timed_frames(clip)):
             start = now if start is None else start
             seconds = now - start

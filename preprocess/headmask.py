@@ -33,6 +33,8 @@ _SOFT_EDGE = 25
 SMALLEST_TORSO_PART = 0.004
 # Hair this far below the chin, in eye-to-chin heights, hangs on the shoulders: torso.
 HAIR_END = 0.15
+# Without the hair model: how far hair reaches from the head's axis, and how far down.
+GUESS_REACH, JAW, BESIDE_NECK = 1.8, 0.7, 0.2
 # Nothing of the head reaches farther from its axis, in half face widths.
 HEAD_REACH = 2.2
 
@@ -50,7 +52,7 @@ class HeadFrame:
         """The head frame of (478, 2 or more) landmarks in pixels."""
         points = landmarks[:, :2].astype(np.float64)
         first, second = mesh.EAR_SIDES
-        axis = points[list(mesh.OUTER_EYES)]
+        axis = points[list(mesh.EYE_CORNERS)]
         eyes = axis.mean(0)
         turn = axis[1] - axis[0]
         turn /= np.linalg.norm(turn)
@@ -112,11 +114,35 @@ def head_matte(hair: FloatArray, person: FloatArray, landmarks: FloatArray) -> F
     # The models leave a gap between brow and hairline; above the eyes every person pixel is head.
     above = solid * step_up(down, 0.0, -0.08) * step_up(across, 1.6, 1.5)
     wide = outline(landmarks, size, EAR_WIDENING)
-    rows = step_up(down, EAR_TOP - 0.05, EAR_TOP) * step_up(down, EAR_BOTTOM, EAR_BOTTOM - 0.1)
     beside = step_up(across, EAR_REACH, EAR_REACH - 0.1)
     beside *= step_up(down, EAR_MIDDLE, EAR_MIDDLE - 0.1)
-    ears = np.maximum(wide, beside) * solid * rows
+    ears = np.maximum(wide, beside) * solid * _ear_rows(down)
     return _without_holes(np.maximum.reduce([face, strands, above, ears]))
+
+
+def _ear_rows(down: FloatArray) -> FloatArray:
+    """1 where ears may be, 0 above and below."""
+    return step_up(down, EAR_TOP - 0.05, EAR_TOP) * step_up(down, EAR_BOTTOM, EAR_BOTTOM - 0.1)
+
+
+def hair_from_person(person: FloatArray, landmarks: FloatArray) -> FloatArray:
+    """(S, S) stand-in for the hair model: the person around the face, down to the jaw.
+
+    Right for short hair and for hair that ends above the shoulders; longer hair is cut off at the
+    jaw and becomes torso below it. What does not hang together with the head is dropped later.
+
+    Args:
+        person: (S, S) probability.
+        landmarks: (478, 2 or more) pixels of the S x S picture.
+    """
+    size = person.shape[0]
+    across, down = HeadFrame.of(landmarks).coordinates(size)
+    across = np.abs(across)
+    face, wide = outline(landmarks, size), outline(landmarks, size, EAR_WIDENING)
+    # The neck begins close to the jaw; hair beside it may reach a little lower.
+    end = down - BESIDE_NECK * (1 - wide)
+    around = step_up(across, GUESS_REACH, GUESS_REACH - 0.2) * step_up(end, JAW, JAW - 0.1)
+    return np.asarray(person * around * (1 - np.maximum(face, wide * _ear_rows(down))), np.float32)
 
 
 def _without_holes(matte: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ All three are Tasks-API graphs; they are closed by leaving the ``with`` block. P
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +16,10 @@ import numpy.typing as npt
 
 from nerf_talker.types import ByteArray, FloatArray
 from nerf_talker.weights import resolve
+
+FACE_MODEL = "face_landmarker.task"
+HAIR_MODEL = "hair_segmentation.tflite"
+PERSON_MODEL = "selfie_segmentation.tflite"
 
 BLENDSHAPES = 52
 
@@ -53,12 +58,14 @@ class FaceLandmarker(_Task):
         WeightsError: The model file cannot be found.
     """
 
-    def __init__(self, fps: float | None = None, faces: int = 1) -> None:
-        """Load the model; at most ``faces`` faces are reported."""
+    def __init__(
+        self, fps: float | None = None, faces: int = 1, models: Path | None = None
+    ) -> None:
+        """Load the model, looked for first in ``models``; at most ``faces`` faces are reported."""
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision
 
-        path = resolve("face_landmarker.task")
+        path = resolve(FACE_MODEL, models)
         mode = vision.RunningMode.IMAGE if fps is None else vision.RunningMode.VIDEO
         options = vision.FaceLandmarkerOptions(
             base_options=tasks.BaseOptions(model_asset_path=str(path)),
@@ -95,12 +102,12 @@ class FaceLandmarker(_Task):
 
 
 class _Segmenter(_Task):
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, models: Path | None) -> None:
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision
 
         options = vision.ImageSegmenterOptions(
-            base_options=tasks.BaseOptions(model_asset_path=str(resolve(name))),
+            base_options=tasks.BaseOptions(model_asset_path=str(resolve(name, models))),
             output_category_mask=False,
             output_confidence_masks=True,
         )
@@ -118,9 +125,9 @@ class _Segmenter(_Task):
 class HairModel(_Segmenter):
     """Probability of hair per pixel."""
 
-    def __init__(self) -> None:
-        """Load the model."""
-        super().__init__("hair_segmentation.tflite")
+    def __init__(self, models: Path | None = None) -> None:
+        """Load the model, looked for first in ``models``."""
+        super().__init__(HAIR_MODEL, models)
 
     def __enter__(self) -> HairModel:
         return self
@@ -138,9 +145,9 @@ class HairModel(_Segmenter):
 class PersonModel(_Segmenter):
     """Probability of person per pixel."""
 
-    def __init__(self) -> None:
-        """Load the model."""
-        super().__init__("selfie_segmentation.tflite")
+    def __init__(self, models: Path | None = None) -> None:
+        """Load the model, looked for first in ``models``."""
+        super().__init__(PERSON_MODEL, models)
 
     def __enter__(self) -> PersonModel:
         return self

@@ -18,8 +18,10 @@ class PreprocessOptions(StrictModel):
         audio: A sound file that replaces the clip's own sound.
         landmarks: NPZ with ``landmarks`` (F, 478, 2 or 3) in pixels of the clip's frames at
             ``fps`` and optionally ``blendshapes`` (F, 52); replaces the face landmarker.
-        masks: NPZ with ``labels`` and ``head_alpha`` (F, H, W) uint8 in the clip's pixels at
-            ``fps``; replaces the hair and person models.
+        masks: NPZ with ``labels`` (F, H, W) uint8, see :class:`nerf_talker.data.labels.Label`, and
+            ``head_alpha`` (F, H, W) uint8 from 0 to 255 in the clip's pixels at ``fps``; replaces
+            the hair and person models.
+        models: Folder that is looked in first for model files.
         quiet: No progress bars.
     """
 
@@ -28,4 +30,5 @@ class PreprocessOptions(StrictModel):
     audio: Path | None = None
     landmarks: Path | None = None
     masks: Path | None = None
+    models: Path | None = None
     quiet: bool = False

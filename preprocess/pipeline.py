@@ -9,8 +9,10 @@ from pathlib import Path
 
 from nerf_talker.data.manifest import DatasetFiles, Manifest, StageRecord, read_manifest
 from nerf_talker.errors import InputError, NerfTalkerError
+from nerf_talker.preprocess.media import probe
 from nerf_talker.preprocess.options import PreprocessOptions
 from nerf_talker.preprocess.stage import (
+    RECORDS,
     WORK,
     Stage,
     StageContext,
@@ -29,6 +31,7 @@ from nerf_talker.preprocess.stages import (
     torso,
     tracking,
 )
+from nerf_talker.weights import resolve
 
 STAGES: tuple[Stage, ...] = (
     ingest.STAGE,
@@ -60,37 +63,65 @@ def preprocess(clip: Path, dataset: Path, options: PreprocessOptions) -> Manifes
         WeightsError: A model file is missing.
     """
     clip, dataset = Path(clip), Path(dataset)
-    if not clip.is_file():
-        raise InputError(f"{clip}: no such file; give a video of one person speaking")
+    _check_inputs(clip, options)
     _check_folder(dataset)
     existed = dataset.exists()
-    dataset.mkdir(parents=True, exist_ok=True)
-    _drop_scratch(dataset)
     records = read_records(dataset)
-    digest = file_digest(clip)
-    changed = False
+    stale = _stale(dataset, file_digest(clip), options, records)
+    if stale:
+        probe(clip)
+        # Said before the work starts, not minutes into it.
+        for name in {name: None for stage, _ in stale for name in stage.needs(options)}:
+            resolve(name, options.models)
     try:
-        for stage in STAGES:
-            fingerprint = stage.fingerprint(digest, options, records)
-            if stage.is_fresh(dataset, records.get(stage.name), fingerprint):
-                continue
-            changed = True
-            records = _forget(dataset, stage, records)
-            records[stage.name] = _run(stage, clip, dataset, options, fingerprint)
+        if not (dataset / RECORDS).exists():
             write_records(dataset, records)
-        if changed or not split.is_complete(dataset, records):
+        _drop_scratch(dataset)
+        for stage, fingerprint in stale:
+            records = _run(stage, clip, dataset, options, records, fingerprint)
+        if stale or not split.is_complete(dataset, records):
             split.finish(clip, dataset, options, records)
         return read_manifest(dataset)
     finally:
         _drop_scratch(dataset)
-        if not existed and not any(entry.is_file() for entry in dataset.rglob("*")):
-            shutil.rmtree(dataset, ignore_errors=True)
+        _withdraw(dataset, existed)
+
+
+def _stale(
+    dataset: Path, digest: str, options: PreprocessOptions, records: dict[str, StageRecord]
+) -> list[tuple[Stage, str]]:
+    """The stages to run, with their new fingerprints.
+
+    What was made with all models stays as it is where one of them is lacking now.
+    """
+    fingerprints: dict[str, str] = {}
+    stale = []
+    for stage in STAGES:
+        lacking = stage.lacks(options)
+        wanted = [
+            stage.fingerprint(digest, options, fingerprints, names) for names in ((), lacking)
+        ]
+        record = records.get(stage.name)
+        fresh = [text for text in wanted if stage.is_fresh(dataset, record, text)]
+        fingerprints[stage.name] = fresh[0] if fresh else wanted[1]
+        if not fresh:
+            stale.append((stage, wanted[1]))
+    return stale
 
 
 def _run(
-    stage: Stage, clip: Path, dataset: Path, options: PreprocessOptions, fingerprint: str
-) -> StageRecord:
-    """Run one stage and move its outputs into place."""
+    stage: Stage,
+    clip: Path,
+    dataset: Path,
+    options: PreprocessOptions,
+    records: dict[str, StageRecord],
+    fingerprint: str,
+) -> dict[str, StageRecord]:
+    """Run one stage, move its outputs into place and return the new records.
+
+    What says that the stage is done goes only when the new outputs are complete: a failure leaves
+    the dataset as it was.
+    """
     scratch = dataset / WORK / f"{stage.name}.partial"
     scratch.mkdir(parents=True, exist_ok=True)
     show = not options.quiet and sys.stderr.isatty()
@@ -99,9 +130,12 @@ def _run(
         notes = stage.run(StageContext(clip, dataset, scratch, options, show))
     except NerfTalkerError as error:
         raise type(error)(f"{stage.name}: {error}") from None
+    kept = _forget(dataset, stage, records)
     notes["bytes"] = publish(stage, scratch, dataset)
     seconds = round(time.perf_counter() - started, 2)
-    return StageRecord(fingerprint=fingerprint, seconds=seconds, notes=notes)
+    kept[stage.name] = StageRecord(fingerprint=fingerprint, seconds=seconds, notes=notes)
+    write_records(dataset, kept)
+    return kept
 
 
 def _forget(dataset: Path, stage: Stage, records: dict[str, StageRecord]) -> dict[str, StageRecord]:
@@ -113,6 +147,21 @@ def _forget(dataset: Path, stage: Stage, records: dict[str, StageRecord]) -> dic
     return kept
 
 
+def _withdraw(dataset: Path, existed: bool) -> None:
+    """Remove the traces of a run that made nothing."""
+    if [path for path in dataset.rglob("*") if path.is_file()] == [dataset / RECORDS]:
+        shutil.rmtree(dataset / WORK if existed else dataset, ignore_errors=True)
+
+
+def _check_inputs(clip: Path, options: PreprocessOptions) -> None:
+    if not clip.is_file():
+        raise InputError(f"{clip}: no such file; give a video of one person speaking")
+    for name in ("audio", "landmarks", "masks"):
+        path = getattr(options, name)
+        if path is not None and not path.is_file():
+            raise InputError(f"{path}: no such file; --{name} wants the path of a file")
+
+
 def _drop_scratch(dataset: Path) -> None:
     for leftover in (dataset / WORK).glob("*.partial"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -122,7 +171,7 @@ def _check_folder(dataset: Path) -> None:
     """Never write among files that are not a dataset's."""
     if dataset.exists() and not dataset.is_dir():
         raise InputError(f"{dataset}: is a file; give a folder for the dataset")
-    if not dataset.is_dir() or (dataset / WORK).is_dir():
+    if not dataset.is_dir() or not any(dataset.iterdir()):
         return
-    if any(dataset.iterdir()) and not DatasetFiles(dataset).manifest.is_file():
+    if not (DatasetFiles(dataset).manifest.is_file() or (dataset / RECORDS).is_file()):
         raise InputError(f"{dataset}: holds other files; give a new or empty folder")

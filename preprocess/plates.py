@@ -6,15 +6,22 @@ from pathlib import Path
 
 import numpy as np
 
+from nerf_talker.data.manifest import contiguous_splits
 from nerf_talker.types import BoolArray, ByteArray, FloatArray
 
 # Frames looked at for a still layer; more change the median by less than a grey level.
 MOST_FRAMES = 120
 
 
-def sampled(frames: int, most: int = MOST_FRAMES) -> list[int]:
-    """At most ``most`` frame numbers spread evenly over the clip."""
-    return sorted(set(np.linspace(0, frames - 1, min(frames, most)).astype(int).tolist()))
+def training_rows(frames: int) -> range:
+    """The frames a still layer may be made from: held-out frames must not show through it."""
+    return range(*contiguous_splits(frames)["train"])
+
+
+def sampled(rows: range, most: int = MOST_FRAMES) -> list[int]:
+    """At most ``most`` of the frame numbers ``rows``, spread evenly."""
+    picked = np.linspace(rows.start, rows.stop - 1, min(len(rows), most))
+    return sorted(set(picked.astype(int).tolist()))
 
 
 def diffuse(values: FloatArray, known: BoolArray, rounds: int = 60) -> FloatArray:

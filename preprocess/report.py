@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, Manifest
-from nerf_talker.geometry import mesh
+from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.geometry.rotation import Array, logarithm
 from nerf_talker.preprocess.media import read_video
 from nerf_talker.preprocess.plates import sampled, save_png
@@ -35,7 +35,7 @@ def write_contact_sheet(dataset: Path, manifest: Manifest) -> None:
     files = DatasetFiles(dataset)
     with np.load(files.track) as track:
         landmarks = track["landmarks"]
-    rows = sampled(manifest.frames, _TILES)
+    rows = sampled(range(manifest.frames), _TILES)
     pictures = _picked(files.frames, False, rows)
     labels = _picked(files.labels, True, rows)
     scale = _TILE / manifest.size
@@ -47,9 +47,8 @@ def write_contact_sheet(dataset: Path, manifest: Manifest) -> None:
     while len(tiles) % _COLUMNS:
         tiles.append(np.full((_TILE, _TILE, 3), 255, np.uint8))
     lines = [np.hstack(tiles[i : i + _COLUMNS]) for i in range(0, len(tiles), _COLUMNS)]
-    temporary = files.contact_sheet.with_suffix(".png.tmp")
-    save_png(temporary, np.vstack(lines))
-    os.replace(temporary, files.contact_sheet)
+    with atomic_path(files.contact_sheet) as temporary:
+        save_png(temporary, np.vstack(lines))
 
 
 def write_report(dataset: Path, manifest: Manifest) -> None:
@@ -57,9 +56,8 @@ def write_report(dataset: Path, manifest: Manifest) -> None:
     files = DatasetFiles(dataset)
     with np.load(files.track) as track:
         page = _page(manifest, _curves(track), files.contact_sheet.read_bytes())
-    temporary = files.report.with_suffix(".html.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, files.report)
+    with atomic_path(files.report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _picked(video: Path, grey: bool, rows: list[int]) -> list[ByteArray]:
@@ -93,18 +91,14 @@ def _plate_tile(path: Path) -> ByteArray:
 
 def _curves(track: Any) -> list[tuple[str, dict[str, Array]]]:
     """Named groups of curves over the clip."""
-    landmarks = track["landmarks"].astype(np.float64)
     poses = track["camera_to_head"].astype(np.float64)
-    upper, lower = (landmarks[:, point, :2] for point in mesh.LIPS_INNER_GAP)
-    right, left = (landmarks[:, point, :2] for point in mesh.OUTER_EYES)
-    gap = np.linalg.norm(upper - lower, axis=1) / np.linalg.norm(right - left, axis=1)
     turn = -np.degrees(logarithm(poses[:, :3, :3]))
     places = 100 * poses[:, :3, 3]
     return [
         ("Rotation in degrees", dict(zip(("pitch", "yaw", "roll"), turn.T, strict=True))),
         ("Camera position in head space, cm, mean removed",
          dict(zip("xyz", (places - places.mean(0)).T, strict=True))),
-        ("Lip gap (inner lips / outer eye distance)", {"gap": gap}),
+        ("Lip gap (inner lips / outer eye distance)", {"gap": lip_gap(track["landmarks"])}),
         ("Blink", {"blink": track["blendshapes"][:, list(_BLINKS)].mean(1)}),
     ]  # fmt: skip
 
@@ -155,7 +149,9 @@ Prepared in {manifest.preprocess_seconds:.0f} s.</p>
 <ul>{warnings or "<li>no warnings</li>"}</ul>
 <p><img alt="contact sheet" src="data:image/png;base64,{picture}"></p>
 <p><small>Green torso, violet hair, orange face, white landmarks; the last two tiles are the clean
-background and the torso layer.</small></p>{graphs}
+background and the torso layer. These two and the torso's reference frame are made from training
+frames alone; crop, mean head shape and poses are fitted to the whole clip.</small></p>
+{graphs}
 <h3>Stages</h3><table><tr><th>stage</th><th>time</th><th>notes</th></tr>{stages}</table></html>
 """
 

@@ -19,10 +19,14 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.data.manifest import DatasetFiles, StageRecord
 from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.weights import locate
 
 WORK = "work"
+# What is finished; that it is there marks a folder as ours.
+RECORDS = "work/stages.json"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Stage:
         options: Names of the options that change its results.
         files: Names of the options that are files; their content counts.
         run: Does the work and returns notes for the manifest.
+        models: Model files it needs, unless one of ``files`` is given in their place.
+        aids: Model files it uses where they are at hand, unless one of ``files`` is given.
     """
 
     name: str
@@ -79,17 +85,44 @@ class Stage:
     options: tuple[str, ...]
     files: tuple[str, ...]
     run: Callable[[StageContext], dict[str, Any]]
+    models: tuple[str, ...] = ()
+    aids: tuple[str, ...] = ()
+
+    def needs(self, options: PreprocessOptions) -> tuple[str, ...]:
+        """Model files it cannot do without."""
+        return () if self._is_supplied(options) else self.models
+
+    def lacks(self, options: PreprocessOptions) -> tuple[str, ...]:
+        """Model files it would use if they were on this machine."""
+        if self._is_supplied(options):
+            return ()
+        return tuple(name for name in self.aids if locate(name, options.models) is None)
+
+    def _is_supplied(self, options: PreprocessOptions) -> bool:
+        return any(getattr(options, name) is not None for name in self.files)
 
     def fingerprint(
-        self, clip_digest: str, options: PreprocessOptions, records: dict[str, StageRecord]
+        self,
+        clip_digest: str,
+        options: PreprocessOptions,
+        before: dict[str, str],
+        lacking: tuple[str, ...] = (),
     ) -> str:
-        """Hash of everything the result depends on."""
+        """Hash of everything the result depends on.
+
+        Args:
+            clip_digest: Of the clip's content.
+            options: What the user chose.
+            before: Fingerprints of the stages it reads from, by name.
+            lacking: Model files it does without.
+        """
         parts: list[Any] = [self.name, self.version, clip_digest if not self.inputs else ""]
-        parts += [records[name].fingerprint for name in self.inputs]
+        parts += [before[name] for name in self.inputs]
         parts += [[name, getattr(options, name)] for name in self.options]
         for name in self.files:
             path = getattr(options, name)
-            parts.append([name, file_digest(path) if path is not None and path.is_file() else None])
+            parts.append([name, None if path is None else file_digest(path)])
+        parts += [["without", name] for name in lacking]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def is_fresh(self, root: Path, record: StageRecord | None, fingerprint: str) -> bool:
@@ -114,7 +147,7 @@ def file_digest(path: Path) -> str:
 
 def read_records(root: Path) -> dict[str, StageRecord]:
     """Finished stages of a dataset folder; empty when there are none or the file is damaged."""
-    path = root / WORK / "stages.json"
+    path = root / RECORDS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {name: StageRecord.model_validate(entry) for name, entry in content.items()}
@@ -124,12 +157,11 @@ def read_records(root: Path) -> dict[str, StageRecord]:
 
 def write_records(root: Path, records: dict[str, StageRecord]) -> None:
     """Write ``work/stages.json`` atomically."""
-    path = root / WORK / "stages.json"
+    path = root / RECORDS
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".json.tmp")
     content = {name: record.model_dump() for name, record in records.items()}
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def publish(stage: Stage, scratch: Path, root: Path) -> dict[str, int]:

@@ -56,10 +56,14 @@ def read_landmarks(path: Path) -> SuppliedLandmarks:
 
 
 def read_masks(path: Path) -> tuple[ByteArray, ByteArray]:
-    """Read ``--masks``: labels and head_alpha, each (F, H, W) uint8.
+    """Read ``--masks``.
+
+    Returns:
+        Class ids and the head matte from 0 to 255, each (F, H, W) uint8. A matte of floating point
+        numbers is taken to run from 0 to 1.
 
     Raises:
-        InputError: Not an NPZ, a key is missing, or an array has another shape.
+        InputError: Not an NPZ, a key is missing, or an array has another shape or range.
     """
     arrays = _read(path, ("labels", "head_alpha"), ())
     labels, alpha = arrays["labels"], arrays["head_alpha"]
@@ -68,12 +72,36 @@ def read_masks(path: Path) -> tuple[ByteArray, ByteArray]:
             f"{path}: labels {labels.shape} and head_alpha {alpha.shape} must both be "
             "(frames, height, width)"
         )
-    if labels.max(initial=0) > 3:
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{path}: labels are {labels.dtype}; wanted whole numbers from 0 to 3")
+    odd = labels[(labels < 0) | (labels > 3)]
+    if odd.size:
         raise InputError(
-            f"{path}: labels hold the class {int(labels.max())}; wanted 0 background, 1 torso, "
+            f"{path}: labels hold the class {int(odd.flat[0])}; wanted 0 background, 1 torso, "
             "2 hair, 3 face"
         )
-    return labels.astype(np.uint8), alpha.astype(np.uint8)
+    return labels.astype(np.uint8), _matte(path, alpha)
+
+
+def _matte(path: Path, alpha: npt.NDArray[Any]) -> ByteArray:
+    """``head_alpha`` as 0 to 255, whether it was supplied so or as 0.0 to 1.0."""
+    kind, fraction = alpha.dtype.kind, alpha.dtype.kind == "f"
+    if kind not in "iuf":
+        raise InputError(f"{path}: head_alpha is {alpha.dtype}; wanted uint8 from 0 to 255")
+    low, high = (alpha.min(), alpha.max()) if alpha.size else (0, 0)
+    most = 1 if fraction else 255
+    # Comparisons with NaN are false.
+    if not (low >= 0 and high <= most):
+        raise InputError(
+            f"{path}: head_alpha runs from {low:g} to {high:g}; wanted uint8 from 0 to 255, or "
+            "floating point from 0 to 1"
+        )
+    if high < 0.5 * most:
+        raise InputError(
+            f"{path}: head_alpha is nowhere above {high:g}, so there is no head; wanted uint8 from "
+            "0 to 255, or floating point from 0 to 1"
+        )
+    return np.round(alpha * np.float32(255)).astype(np.uint8) if fraction else alpha.astype("u1")
 
 
 def check_count(path: Path, given: int, frames: int) -> None:

@@ -14,7 +14,7 @@ from nerf_talker.data.manifest import (
     contiguous_splits,
     write_manifest,
 )
-from nerf_talker.field.mouth import EYE_CORNERS, LIPS
+from nerf_talker.geometry.mesh import EYE_CORNERS, LIPS
 
 SIZE = 64
 DISTANCE = 0.8
@@ -69,7 +69,7 @@ def canonical_face(opening):
     return shape.astype(np.float32), moved.astype(np.float32)
 
 
-def write_dataset(root, frames=88):
+def write_dataset(root, frames=200):
     """Write a dataset of ``frames`` frames and return its folder."""
     root.mkdir(parents=True, exist_ok=True)
     files = DatasetFiles(root)

@@ -1,4 +1,4 @@
-"""Shared fixtures, and the one place that decides what is skipped and why."""
+"""Shared fixtures: the tiny dataset, a finished run, and the folder of real clips and models."""
 
 import os
 from pathlib import Path

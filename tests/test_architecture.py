@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = [
-    {"errors", "types", "config"},
+    {"errors", "types", "config", "atomic"},
     {"ops"},
     {"geometry", "audio", "weights"},
     {"data", "field"},
@@ -22,7 +22,17 @@ ORDER = [
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 APART = {("data", "field"), ("field", "data")}
-PREPROCESS_MAY = {"errors", "types", "config", "geometry", "audio", "weights", "data", "preprocess"}
+PREPROCESS_MAY = {
+    "errors",
+    "types",
+    "config",
+    "atomic",
+    "geometry",
+    "audio",
+    "weights",
+    "data",
+    "preprocess",
+}
 HEAVY = {"mediapipe", "cv2", "av", "ray", "fastapi", "matplotlib", "nerfacc", "tinycudann"}
 SOURCES = sorted([*(ROOT / "nerf_talker").rglob("*.py"), *(ROOT / "preprocess").rglob("*.py")])
 NATIVE = [p for e in ("h", "cpp", "cu") for p in (ROOT / "cuda_ext").rglob(f"*.{e}")]

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from nerf_talker.config import read_yaml
 from nerf_talker.errors import ConfigError
 from nerf_talker.experiment import ExperimentConfig, load_config, to_yaml
 
@@ -48,6 +47,24 @@ def test_unknown_name_lists_the_shipped_ones():
         load_config("no-such-config")
 
 
-def test_the_base_config_is_the_code(tmp_path):
-    shipped = next(path for path in SHIPPED if path.stem == "portrait")
-    assert set(read_yaml(shipped)) <= set(ExperimentConfig.model_fields)
+def test_the_base_config_is_the_code():
+    assert load_config("portrait") == ExperimentConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train: {preview_interval: 0}", "train.preview_interval"),
+        ("train: {sampler: {face: 0.9}}", "at most 1 together"),
+    ],
+)
+def test_values_out_of_range_are_refused(tmp_path, text, said):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_config(tmp_path / "bad.yaml")
+
+
+def test_a_wrong_path_is_not_taken_for_a_shipped_name():
+    assert load_config("configs/fast.yaml") == load_config("fast")
+    with pytest.raises(ConfigError, match="no such configuration"):
+        load_config("no/such/folder/portrait.yaml")

@@ -6,6 +6,8 @@ the sound by one video frame (1/25 s) is a delay of the features by exactly two 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,36 +23,55 @@ LOWEST, HIGHEST = 50.0, 7600.0
 SILENCE = 1e-8
 
 
-def log_mel(samples: npt.ArrayLike, rate: int) -> AudioFeatures:
+# Rows computed together: the memory needed does not grow with the sound.
+BLOCK = 256
+
+
+def log_mel(samples: npt.ArrayLike, rate: int, block: int = BLOCK) -> AudioFeatures:
     """Log-mel energies of a sound.
 
     Args:
         samples: (samples,) float in [-1, 1], mono.
         rate: Samples per second; at least twice :data:`HIGHEST`.
+        block: Rows computed together; changes the memory needed, not the result.
 
     Returns:
         (A, 40) features at 50 Hz with offset 0 and ``A = ceil(seconds * 50)``, at least 1;
         always finite.
     """
-    from python_speech_features.base import fbank
-
-    samples = np.asarray(samples, np.float64)
-    window = round(WINDOW_SECONDS * rate)
+    samples = np.asarray(samples)
     hop = round(rate / RATE)
     rows = max(-(-len(samples) // hop), 1)
-    padded = np.zeros((rows - 1) * hop + window)
-    kept = samples[: len(padded) - window // 2]
-    padded[window // 2 : window // 2 + len(kept)] = kept
+    values = np.empty((rows, FILTERS), np.float32)
+    for first in range(0, rows, block):
+        last = min(first + block, rows)
+        values[first:last] = _rows(samples, rate, first, last)
+    return AudioFeatures(values, RATE, EXTRACTOR, 0.0)
+
+
+def _rows(samples: npt.NDArray[Any], rate: int, first: int, last: int) -> FloatArray:
+    """(last - first, 40) rows, from the samples under their windows.
+
+    One more row is computed in front and dropped: its samples are what pre-emphasis subtracts from
+    the first sample of the next window.
+    """
+    from python_speech_features.base import fbank
+
+    window, hop = round(WINDOW_SECONDS * rate), round(rate / RATE)
+    start = (first - 1) * hop - window // 2
+    part = np.zeros((last - first) * hop + window)
+    begin, end = max(start, 0), min(start + len(part), len(samples))
+    if end > begin:
+        part[begin - start : end - start] = samples[begin:end]
     energies, _ = fbank(
-        padded,
+        part,
         rate,
-        winlen=WINDOW_SECONDS,
-        winstep=1 / RATE,
+        winlen=window / rate,
+        winstep=hop / rate,
         nfilt=FILTERS,
         nfft=512 if window <= 512 else int(2 ** np.ceil(np.log2(window))),
         lowfreq=LOWEST,
         highfreq=min(HIGHEST, rate / 2),
         winfunc=np.hanning,
     )
-    values: FloatArray = np.log(np.maximum(energies[:rows], SILENCE)).astype(np.float32)
-    return AudioFeatures(values, RATE, EXTRACTOR, 0.0)
+    return np.log(np.maximum(energies[1:], SILENCE)).astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import wave
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.errors import InputError
 from nerf_talker.types import FloatArray
 
@@ -80,16 +80,11 @@ def write_wav(path: Path, samples: npt.ArrayLike, rate: int = RATE) -> None:
     path = Path(path)
     clipped = np.clip(np.nan_to_num(np.asarray(samples, np.float64)), -1, 1)
     content: npt.NDArray[Any] = np.round(clipped * 32767).astype("<i2")
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as target, wave.open(target, "wb") as sound:
-            sound.setnchannels(1)
-            sound.setsampwidth(2)
-            sound.setframerate(rate)
-            sound.writeframes(content.tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, wave.open(str(temporary), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes(content.tobytes())
 
 
 def _check_file(path: Path) -> None:

@@ -53,6 +53,7 @@ class Demo:
         """Do every step that is not done, print where the results lie."""
         begun = time.perf_counter()
         self.root.mkdir(parents=True, exist_ok=True)
+        self._remember_options()
         self._step("sample clip", self.root / "clip" / "sample.mp4", self._sample)
         self._step("preprocess", None, self._preprocess)
         self._step("train", self.root / "avatar" / "avatar.safetensors", self._train)
@@ -62,6 +63,24 @@ class Demo:
         print(f"  {self.root / 'report.html'}   how good it is, beside the truth")
         print(f"  {self.root / 'speech.mp4'}    the avatar saying what it never heard")
         return 0
+
+    def _remember_options(self) -> None:
+        """Refuse to go on with a demo that was begun with other options.
+
+        Raises:
+            ConfigError: The folder's parts were made with other options.
+        """
+        from nerf_talker.errors import ConfigError
+        from nerf_talker.train.run_folder import write_text
+
+        options = f"{self.seconds:g} s, {self.size} pixels, configuration {self.config}\n"
+        path = self.root / "demo.txt"
+        if path.is_file() and path.read_text(encoding="utf-8") != options:
+            raise ConfigError(
+                f"{self.root}: holds a demo with {path.read_text(encoding='utf-8').strip()}; "
+                "name another folder with -o, or delete this one"
+            )
+        write_text(path, options)
 
     def _step(self, name: str, made: Path | None, action: Callable[[], None]) -> None:
         if made is not None and made.is_file():
@@ -106,9 +125,10 @@ class Demo:
         from nerf_talker.data.sample_speech import RATE, compose, synthesise
         from nerf_talker.drive.speech import render_speech
         from nerf_talker.train.avatar import load_avatar
+        from nerf_talker.train.precision import resolve_device
 
         random = np.random.default_rng(SPEECH_SEED)
         speech = self.root / "speech.wav"
         write_wav(speech, synthesise(compose(8.0, random), random), RATE)
-        avatar = load_avatar(self.root / "avatar")
+        avatar = load_avatar(self.root / "avatar", str(resolve_device("auto")))
         render_speech(avatar, speech, self.root / "speech.mp4", quiet=self.quiet)

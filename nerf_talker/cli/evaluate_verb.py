@@ -23,6 +23,7 @@ class Arguments:
         drive: What moves the mouth: the clip's sound or its tracked landmarks.
         split: Time range of the clip to measure.
         save_video: Also write pred.mkv, pred_head_only.mkv, truth.mkv and speech.wav, lossless.
+        models: Folder to look for model files in first.
         quiet: No progress bar.
     """
 
@@ -32,6 +33,7 @@ class Arguments:
     drive: Literal["audio", "landmarks"] = "audio"
     split: Literal["train", "val", "test"] = "test"
     save_video: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    models: Path | None = None
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
 
 
@@ -46,6 +48,7 @@ def run(argv: list[str]) -> int:
         split=arguments.split,
         save_video=arguments.save_video,
         quiet=arguments.quiet or not sys.stderr.isatty(),
+        models=arguments.models,
     )
     report = evaluate(arguments.avatar, arguments.dataset, arguments.out, options)
     print(

@@ -15,10 +15,12 @@ class Arguments:
     Attributes:
         clip: Video of one person facing the camera.
         json: Print the findings as JSON.
+        models: Folder with model files, looked in first.
     """
 
     clip: tyro.conf.Positional[Path]
     json: bool = False
+    models: Path | None = None
 
 
 def run(argv: list[str]) -> int:
@@ -26,7 +28,7 @@ def run(argv: list[str]) -> int:
     given = tyro.cli(Arguments, args=argv, prog="nerf-talker inspect")
     from nerf_talker.preprocess.audit import audit
 
-    findings = audit(given.clip)
+    findings = audit(given.clip, given.models)
     usable = all(finding.grade != "fail" for finding in findings)
     if given.json:
         import json

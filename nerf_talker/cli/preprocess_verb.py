@@ -19,7 +19,9 @@ class Arguments:
         size: Width and height of the dataset's frames in pixels.
         audio: Sound file that replaces the clip's own sound.
         landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at 25 fps.
-        masks: NPZ with labels and head_alpha (F, H, W) in the clip's pixels at 25 fps.
+        masks: NPZ of arrays (F, H, W) uint8 in the clip's pixels at 25 fps: labels with 0
+            background, 1 torso, 2 hair, 3 face, and head_alpha, the soft head, from 0 to 255.
+        models: Folder with model files, looked in first.
         quiet: No progress bars and no summary.
     """
 
@@ -29,6 +31,7 @@ class Arguments:
     audio: Path | None = None
     landmarks: Path | None = None
     masks: Path | None = None
+    models: Path | None = None
     quiet: bool = False
 
 
@@ -44,6 +47,7 @@ def run(argv: list[str]) -> int:
         "audio": given.audio,
         "landmarks": given.landmarks,
         "masks": given.masks,
+        "models": given.models,
         "quiet": given.quiet,
     }
     options = validate(PreprocessOptions, choices, "preprocess")

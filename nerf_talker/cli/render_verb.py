@@ -13,6 +13,7 @@ def run(argv: list[str]) -> int:
 
     from nerf_talker.drive.speech import render_speech
     from nerf_talker.train.avatar import load_avatar
+    from nerf_talker.train.precision import resolve_device
 
     @dataclass(frozen=True)
     class Arguments:
@@ -31,7 +32,7 @@ def run(argv: list[str]) -> int:
 
     arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker render")
     quiet = arguments.quiet or not sys.stderr.isatty()
-    avatar = load_avatar(arguments.avatar)
+    avatar = load_avatar(arguments.avatar, str(resolve_device("auto")))
     begun = time.perf_counter()
     made = render_speech(avatar, arguments.audio, arguments.output, arguments.mark, quiet)
     seconds = time.perf_counter() - begun

@@ -40,13 +40,14 @@ def run(argv: list[str]) -> int:
     quiet = arguments.quiet or not sys.stderr.isatty()
     dataset = Dataset.open(arguments.dataset, quiet)
     folder = RunFolder(arguments.output)
-    header = f"# dataset: {dataset.manifest.subject}, {dataset.manifest.frames} frames\n"
+    made = dataset.manifest
+    header = f"# dataset: {made.subject}, {made.frames} frames, {made.identity()}\n"
     settings = ExperimentConfig(talker=arguments.talker, train=arguments.train)
+    trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet)
     folder.start(header + to_yaml(settings))
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0
-    trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet)
     avatar = trainer.fit()
     print(f"{avatar}: {trainer.step} steps in {trainer.seconds:.0f} s")
     print(f"next: nerf-talker evaluate {folder.root} --dataset {dataset.root} -o REPORT_DIR")

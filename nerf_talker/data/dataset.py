@@ -1,12 +1,11 @@
 """Reading a dataset folder: small arrays in memory, pictures memory-mapped as uint8.
 
-The compressed videos are decoded once into ``cache/``; the cache is rebuilt when it does not match
-the manifest's fingerprints, and may be deleted at any time.
+The compressed videos are decoded once into ``cache/``; the cache is rebuilt when a video's size or
+time of change differs, and may be deleted at any time.
 """
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, Manifest, read_manifest
 from nerf_talker.errors import DatasetError
@@ -169,9 +169,10 @@ def _cached(
     cached = files.cache / f"{video.stem}-{stat.st_size}-{stat.st_mtime_ns}.npy"
     shape = (manifest.frames, manifest.size, manifest.size, *((3,) if channels == 3 else ()))
     if not cached.is_file():
-        for old in files.cache.glob(f"{video.stem}-*"):
-            old.unlink()
         _decode(video, cached, shape, quiet)
+        for old in files.cache.glob(f"{video.stem}-*.npy"):
+            if old != cached:
+                old.unlink(missing_ok=True)
     pictures = np.load(cached, mmap_mode="r")
     if pictures.shape != shape:
         raise DatasetError(f"{cached}: unexpected shape {pictures.shape}; delete {files.cache}")
@@ -182,30 +183,27 @@ def _decode(video: Path, target: Path, shape: tuple[int, ...], quiet: bool) -> N
     import av
 
     target.parent.mkdir(exist_ok=True)
-    temporary = target.with_suffix(".tmp.npy")
     pixel_format = "rgb24" if len(shape) == 4 else "gray"
-    pictures = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     done = 0
-    try:
-        with av.open(str(video)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "NONE"
-            frames = tqdm(container.decode(stream), f"decode {video.name}", shape[0], disable=quiet)
-            for picture in frames:
-                if done < shape[0]:
-                    pictures[done] = picture.to_ndarray(format=pixel_format)
-                done += 1
+    # A plain stream, not a writable memory map: on a full disk that would be a signal, no error.
+    with atomic_path(target) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        try:
+            with av.open(str(video)) as container:
+                track = container.streams.video[0]
+                track.thread_type = "NONE"
+                frames = container.decode(track)
+                for picture in tqdm(frames, f"decode {video.name}", shape[0], disable=quiet):
+                    stream.write(picture.to_ndarray(format=pixel_format).tobytes())
+                    done += 1
+        except av.FFmpegError as error:
+            raise DatasetError(
+                f"{video}: frame {done} cannot be decoded ({error.strerror}); "
+                "run 'nerf-talker preprocess' again"
+            ) from None
         if done != shape[0]:
             raise DatasetError(
                 f"{video}: holds {done} frames, the manifest says {shape[0]}; "
                 "run 'nerf-talker preprocess' again"
             )
-        pictures.flush()
-        os.replace(temporary, target)
-    except av.FFmpegError as error:
-        raise DatasetError(
-            f"{video}: frame {done} cannot be decoded ({error.strerror}); "
-            "run 'nerf-talker preprocess' again"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)

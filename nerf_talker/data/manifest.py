@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.config import StrictModel
 from nerf_talker.errors import DatasetError
 from nerf_talker.types import Camera
@@ -142,6 +143,12 @@ class Manifest(StrictModel):
         """The frames of one split."""
         return range(*self.splits[split])
 
+    def identity(self) -> str:
+        """A short digest of what the dataset was made from and how; a run remembers it."""
+        made = {name: record.fingerprint for name, record in sorted(self.stages.items())}
+        content = json.dumps([self.size, self.frames, made])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
 
 def contiguous_splits(frames: int) -> dict[SplitName, tuple[int, int]]:
     """Disjoint contiguous ranges: the last 1/11 is test, the 1/22 before it val, the rest train.
@@ -155,9 +162,8 @@ def contiguous_splits(frames: int) -> dict[SplitName, tuple[int, int]]:
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Write ``manifest.json`` atomically."""
     path = DatasetFiles(root).manifest
-    temporary = path.with_suffix(".json.tmp")
-    temporary.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_manifest(root: Path) -> Manifest:

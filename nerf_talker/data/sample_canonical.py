@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nerf_talker.atomic import atomic_path
+
 _MEMBER = "geometry_pipeline_metadata_landmarks.binarypb"
 _MESH, _VERTICES, _INDICES = 1, 3, 4
 
@@ -28,11 +30,12 @@ def write_canonical_face(model: Path, target: Path) -> None:
     parts = list(_fields(mesh))
     vertices = np.frombuffer(b"".join(v for f, v in parts if f == _VERTICES), "<f4")
     indices = [_number(v, 0)[0] for f, v in parts if f == _INDICES]
-    np.savez_compressed(
-        target,
-        vertices=vertices.reshape(-1, 5)[:, :3],
-        triangles=np.array(indices, np.int16).reshape(-1, 3),
-    )
+    with atomic_path(target) as temporary:
+        np.savez_compressed(
+            temporary,
+            vertices=vertices.reshape(-1, 5)[:, :3],
+            triangles=np.array(indices, np.int16).reshape(-1, 3),
+        )
 
 
 def _number(message: bytes, at: int) -> tuple[int, int]:

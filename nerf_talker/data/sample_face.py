@@ -24,17 +24,19 @@ from nerf_talker.data.sample_mesh import (
     loop_subdivision,
     smoothstep,
 )
+from nerf_talker.geometry import mesh
 
-OUTER = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
-INNER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]
-RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
-LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
+
+def _turned(ring: tuple[int, ...]) -> list[int]:
+    """The same closed outline the other way round, from the same point."""
+    return [ring[0], *ring[:0:-1]]
+
+
+OUTER, INNER = list(mesh.LIPS[:20]), list(mesh.LIPS[20:])
+RIGHT_EYE, LEFT_EYE = _turned(mesh.RIGHT_EYE), _turned(mesh.LEFT_EYE)
+OVAL = _turned(mesh.FACE_OVAL)
 RIGHT_BROW = [46, 53, 52, 65, 55, 70, 63, 105, 66, 107]
 LEFT_BROW = [276, 283, 282, 295, 285, 300, 293, 334, 296, 336]
-OVAL = [
-    *(10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148),
-    *(152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356, 389, 251, 284, 332, 297, 338),
-]
 MESH_POINTS = 468
 EYE_RADIUS = 1.5
 IRIS_RADIUS = 0.62

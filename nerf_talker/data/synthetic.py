@@ -10,7 +10,6 @@ head moves. The pieces: :mod:`sample_face` (skin that poses), :mod:`sample_parts
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +21,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.data.sample_motion import FPS, Performance, perform
 from nerf_talker.data.sample_scene import Picture, Scene
 from nerf_talker.data.sample_speech import RATE, synthesise
 from nerf_talker.errors import InputError
+from nerf_talker.geometry.mesh import lip_gap
 
 _MIN_SIZE, _MAX_SIZE = 32, 1024
+# Gaze in radians that MediaPipe's model, looking at the sample, scores as fully aside.
+_FULL_GAZE = 0.36
 
 
 @dataclass(frozen=True)
@@ -113,19 +116,10 @@ def write_sample(
         unit="frame",
         disable=quiet or not sys.stderr.isatty(),
     )
-    partial = [
-        path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        for path in (paths.clip, paths.truth)
-    ]
-    try:
-        drawn = _write_clip(partial[0], pictures, size, sample_sound(performance, seed))
+    with atomic_path(paths.clip) as clip, atomic_path(paths.truth) as truth:
+        drawn = _write_clip(clip, pictures, size, sample_sound(performance, seed))
         arrays: Any = truth_arrays(performance, scene, drawn)
-        np.savez_compressed(partial[1], **arrays)
-        for temporary, path in zip(partial, (paths.clip, paths.truth), strict=True):
-            os.replace(temporary, path)
-    finally:
-        for temporary in partial:
-            temporary.unlink(missing_ok=True)
+        np.savez_compressed(truth, **arrays)
     return paths
 
 
@@ -180,23 +174,21 @@ def truth_arrays(
     }
 
 
-def lip_gap(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """(F,) distance of the inner lips over that of the outer eye corners, in the image."""
-
-    def distance(a: int, b: int) -> npt.NDArray[np.float64]:
-        away = landmarks[:, a, :2].astype(np.float64) - landmarks[:, b, :2]
-        return np.asarray(np.linalg.norm(away, axis=1))
-
-    return distance(13, 14) / distance(33, 263)
-
-
 def blendshapes(performance: Performance) -> npt.NDArray[np.float32]:
-    """(F, 52) scores in MediaPipe's order for what the face rig knows; the rest is 0."""
+    """(F, 52) scores in MediaPipe's order for what the face rig knows; the rest is 0.
+
+    Known are brows (1-5), lids (9, 10), gaze (11-18), the jaw (25), pursing (38) and smiling (44,
+    45). In the names of the gaze left and right are the person's, so a gaze to the image's right
+    is out for the left eye and in for the right one.
+    """
     scores = np.zeros((len(performance), 52), np.float32)
     for row, face in zip(scores, performance.faces, strict=True):
         row[[1, 2]] = max(-face.brow, 0)
         row[[3, 4, 5]] = max(face.brow, 0)
         row[[9, 10]] = face.blink
+        right, up = np.clip(np.array(face.gaze) / _FULL_GAZE, -1, 1)
+        row[[11, 12]], row[[17, 18]] = max(-up, 0), max(up, 0)
+        row[[13, 16]], row[[14, 15]] = max(-right, 0), max(right, 0)
         row[25] = min(0.7 * face.jaw, 1)
         row[38] = face.protrusion * max(-face.width, 0)
         row[[44, 45]] = 0.5 * max(face.width, 0)

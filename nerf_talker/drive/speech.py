@@ -34,12 +34,12 @@ class RenderedSpeech:
 
 def synthetic_mark(avatar: Avatar) -> dict[str, str]:
     """Metadata that says what the video is."""
-    subject = avatar.metadata["subject"]
+    subject = avatar.metadata.subject
     return {
         "title": f"Synthetic video of {subject}",
         "comment": (
             f"SYNTHETIC: speech-driven rendering by nerf-talker {__version__}. "
-            f"{avatar.metadata['consent']}"
+            f"{avatar.metadata.consent}"
         ),
     }
 
@@ -66,9 +66,9 @@ def render_speech(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    if avatar.metadata["extractor"] != EXTRACTOR:
+    if avatar.metadata.extractor != EXTRACTOR:
         raise AvatarError(
-            f"the avatar wants the speech features '{avatar.metadata['extractor']}', "
+            f"the avatar wants the speech features '{avatar.metadata.extractor}', "
             "which this version cannot compute; upgrade nerf-talker"
         )
     samples = read_sound(speech)

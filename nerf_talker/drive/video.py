@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nerf_talker.errors import InputError
+from nerf_talker.errors import AvatarError, InputError
 from nerf_talker.types import FloatArray
 
 SOUND_RATE = 48_000
@@ -59,8 +59,16 @@ class SpeechVideo:
         return self
 
     def write(self, rgb: FloatArray) -> None:
-        """Append one (H, W, 3) float picture in [0, 1]."""
+        """Append one (H, W, 3) float picture in [0, 1].
+
+        Raises:
+            AvatarError: The picture holds a value that is not a finite number.
+        """
         import av
+        from av.video.reformatter import ColorRange, Colorspace
+
+        if not np.isfinite(rgb).all():
+            raise AvatarError(f"frame {self.frames} of the rendering is not finite; train again")
 
         picture = np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
         # yuv420p halves both axes: an odd edge is repeated once.
@@ -69,7 +77,10 @@ class SpeechVideo:
         )
         if self.video is None:
             self._open_video(picture.shape[0], picture.shape[1])
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        # The default conversion is BT.601; the file says, and players expect, BT.709.
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
         frame.pts = self.frames
         frame.time_base = 1 / self.fps
         self.container.mux(self.video.encode(frame))

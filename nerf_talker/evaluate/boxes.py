@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from nerf_talker.evaluate.lips import LIP_POINTS
+from nerf_talker.geometry.mesh import LIPS
 from nerf_talker.types import ByteArray, FloatArray, PixelBox
 
 FACE_MARGIN = 2.0
@@ -24,7 +24,7 @@ def face_box(landmarks: FloatArray, height: int, width: int) -> PixelBox:
 
 def mouth_box(landmarks: FloatArray, height: int, width: int) -> PixelBox:
     """The mouth box of (478, 2 or more) landmarks in pixels, inside an H x W frame."""
-    return _box(landmarks[LIP_POINTS], MOUTH_MARGIN_AT_512 * width / 512, height, width)
+    return _box(landmarks[list(LIPS)], MOUTH_MARGIN_AT_512 * width / 512, height, width)
 
 
 def crop(picture: ByteArray, box: PixelBox) -> ByteArray:

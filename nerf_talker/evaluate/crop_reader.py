@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nerf_talker.errors import DatasetError
-from nerf_talker.evaluate.lips import LIP_POINTS, Series, lip_gap
+from nerf_talker.evaluate.lips import Series
 from nerf_talker.evaluate.readers import FrameReader, Reading
 from nerf_talker.evaluate.ridge import Ridge
+from nerf_talker.geometry.headshape import similarity
+from nerf_talker.geometry.mesh import LIPS, lip_gap
 from nerf_talker.types import ByteArray, FloatArray
 
 if TYPE_CHECKING:
@@ -56,8 +58,8 @@ class MouthPlace:
         steady = landmarks[train][:, STEADY_POINTS].mean(0).astype(np.float64)
         lows, highs = [], []
         for points in landmarks[train]:
-            move = _similarity(points[STEADY_POINTS], steady)
-            lips = points[LIP_POINTS] @ move[:, :2].T + move[:, 2]
+            move = _move(points[STEADY_POINTS], steady)
+            lips = points[list(LIPS)] @ move[:, :2].T + move[:, 2]
             lows.append(lips.min(0))
             highs.append(lips.max(0))
         low, high = np.mean(lows, axis=0), np.mean(highs, axis=0)
@@ -69,7 +71,7 @@ class MouthPlace:
         import cv2
 
         zoom = np.array([WIDTH, HEIGHT]) / self.extent
-        matrix = zoom[:, None] * _similarity(self.landmarks[frame, STEADY_POINTS], self.steady)
+        matrix = zoom[:, None] * _move(self.landmarks[frame, STEADY_POINTS], self.steady)
         matrix[:, 2] -= zoom * self.corner
         grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
         cut = cv2.warpAffine(
@@ -121,9 +123,7 @@ class CropReader:
         yield self
 
 
-def _similarity(source: FloatArray, target: Series) -> Series:
-    """(2, 3) similarity that moves (P, 2) ``source`` on ``target`` in least squares (Umeyama)."""
-    a, b = source - source.mean(0), target - target.mean(0)
-    z = complex(np.sum(a * b), np.sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])) / np.sum(a * a)
-    linear = np.array([[z.real, -z.imag], [z.imag, z.real]])
-    return np.concatenate([linear, (target.mean(0) - linear @ source.mean(0))[:, None]], 1)
+def _move(source: FloatArray, target: Series) -> Series:
+    """(2, 3) matrix of the similarity that moves (P, 2) ``source`` on ``target``."""
+    scale, rotation, shift = similarity(source, target)
+    return np.concatenate([scale * rotation, shift[:, None]], 1)

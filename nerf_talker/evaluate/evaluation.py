@@ -10,34 +10,38 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nerf_talker.audio.sound import write_wav
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import DatasetFiles, SplitName
 from nerf_talker.drive.self_driven import render_frames
 from nerf_talker.errors import AvatarError, DatasetError, InputError, WeightsError
 from nerf_talker.evaluate.environment import environment
-from nerf_talker.evaluate.lips import correlation, lip_gap
+from nerf_talker.evaluate.folder import prepare_folder
+from nerf_talker.evaluate.lips import correlation
 from nerf_talker.evaluate.lpips import WEIGHTS, Lpips
 from nerf_talker.evaluate.measurement import Instruments, Measurement, Watcher, measure
 from nerf_talker.evaluate.notes import not_measured, notes
-from nerf_talker.evaluate.page import write_report
+from nerf_talker.evaluate.page import REPORT_FILES, write_report
 from nerf_talker.evaluate.readers import open_reader
 from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import (
     Baselines,
-    Drive,
     ReaderInfo,
     Report,
     Speed,
     TruthFigures,
 )
-from nerf_talker.evaluate.sound import Sound, log_energy, read_sound, write_sound
+from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.evaluate.speech_expert import expected_gaps
-from nerf_talker.evaluate.videos import LosslessVideo
+from nerf_talker.evaluate.videos import lossless_video
+from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.train.avatar import load_avatar
+from nerf_talker.train.driving import Drive
 from nerf_talker.types import ByteArray, PortraitFrame
 
 AVATAR_FILE = "avatar.safetensors"
 VIDEOS = ("truth.mkv", "pred.mkv", "pred_head_only.mkv")
+SPEECH_FILE = "speech.wav"
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,14 @@ class EvaluateOptions:
         split: Which time range of the clip to measure.
         save_video: Also write lossless videos and the sound of the split.
         quiet: No progress bar.
+        models: Folder to look for model files in first.
     """
 
     drive: Drive = "audio"
     split: SplitName = "test"
     save_video: bool = False
     quiet: bool = True
+    models: Path | None = None
 
 
 def evaluate(
@@ -71,7 +77,7 @@ def evaluate(
     Raises:
         AvatarError: No avatar there, or one that cannot be loaded or rendered.
         DatasetError: The dataset is missing, damaged or has no frame in the split.
-        InputError: The report folder cannot be made.
+        InputError: The report folder cannot be made, or there is no folder ``options.models``.
     """
     path = find_avatar(avatar_or_run)
     data = Dataset.open(dataset, quiet=options.quiet)
@@ -81,7 +87,7 @@ def evaluate(
     avatar = load_avatar(path, "cuda" if torch.cuda.is_available() else "cpu")
     rendered = render_frames(avatar.talker, data, frames, options.drive)
     return evaluate_frames(
-        data, rendered, report_dir, options, {**avatar.metadata, "avatar": str(path)}
+        data, rendered, report_dir, options, {**avatar.metadata.model_dump(), "avatar": str(path)}
     )
 
 
@@ -119,17 +125,19 @@ def evaluate_frames(
 
     Raises:
         AvatarError: The renderer's frames do not fit.
-        InputError: The report folder cannot be made.
+        InputError: The report folder cannot be made, or there is no folder ``options.models``.
     """
-    _make_folder(report_dir)
+    if options.models is not None and not options.models.is_dir():
+        raise InputError(f"{options.models}: no such folder; give one that holds model files")
+    prepare_folder(report_dir, (*REPORT_FILES, *VIDEOS, SPEECH_FILE))
     frames = dataset.manifest.range(options.split)
-    instruments = open_instruments(dataset, frames)
+    instruments = open_instruments(dataset, frames, options.models)
     with ExitStack() as stack:
         watch = _video_watcher(stack, report_dir, dataset) if options.save_video else None
         done = measure(dataset, frames, rendered, instruments, watch, options.quiet)
     sound = _split_sound(dataset, frames)
     if options.save_video and sound is not None:
-        write_sound(report_dir / "speech.wav", sound)
+        write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
     fps = dataset.manifest.fps
     energy = None if sound is None else log_energy(sound, range(len(frames)), fps)
     heard = Heard(energy, expected_gaps(dataset, frames))
@@ -138,33 +146,30 @@ def evaluate_frames(
     return report
 
 
-def open_instruments(dataset: Dataset, frames: range) -> Instruments:
-    """The best instruments this machine has; what is missing carries its reason."""
+def open_instruments(dataset: Dataset, frames: range, models: Path | None = None) -> Instruments:
+    """The best instruments this machine has; what is missing carries its reason.
+
+    Args:
+        dataset: The opened dataset.
+        frames: Frames of the clip to be measured.
+        models: Folder to look for model files in first.
+    """
     from nerf_talker.weights import resolve
 
-    reader = open_reader(dataset, frames)
+    reader = open_reader(dataset, frames, models)
     try:
-        return Instruments(reader, Lpips(resolve(WEIGHTS)))
+        return Instruments(reader, Lpips(resolve(WEIGHTS, models)))
     except WeightsError as error:
         return Instruments(reader, None, str(error))
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made ({error.strerror}); choose another report folder"
-        ) from None
-
-
 def _video_watcher(stack: ExitStack, folder: Path, dataset: Dataset) -> Watcher:
     size, fps = dataset.manifest.size, dataset.manifest.fps
-    videos = [stack.enter_context(LosslessVideo(folder / name, size, fps)) for name in VIDEOS]
+    writers = [stack.enter_context(lossless_video(folder / name, size, fps)) for name in VIDEOS]
 
     def watch(truth: ByteArray, own: ByteArray, head_only: ByteArray) -> None:
-        for video, picture in zip(videos, (truth, own, head_only), strict=True):
-            video.write(picture)
+        for write, picture in zip(writers, (truth, own, head_only), strict=True):
+            write(picture)
 
     return watch
 

@@ -1,9 +1,8 @@
 """Figures of lip motion from landmarks or lip gaps over time.
 
-Points are (x, y) pixels; a *lip gap* is |p13 - p14| / |p33 - p263|, the inner lips' distance in
-units of the distance of the outer eye corners. Series are per frame at the clip's full rate, NaN
-where no face was found; a figure uses the frames both series have. A *lag* in frames is positive
-when the prediction is late.
+Points are (x, y) pixels; a *lip gap* is :func:`nerf_talker.geometry.mesh.lip_gap`. Series are per
+frame at the clip's full rate, NaN where no face was found; a figure uses the frames both series
+have. A *lag* in frames is positive when the prediction is late.
 """
 
 from __future__ import annotations
@@ -13,21 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.geometry.mesh import LIPS
 from nerf_talker.types import FloatArray
 
 Series = npt.NDArray[np.float64]
-
-# fmt: off
-LIP_POINTS = np.array([
-    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
-    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415,
-])
-# fmt: on
-"""The 40 lip points of MediaPipe's face mesh: outer contour, then inner."""
-
-UPPER_LIP, LOWER_LIP = 13, 14
-RIGHT_EYE, LEFT_EYE = 33, 263
-NOSE_BRIDGE = 168
 
 LAGS = np.arange(-10, 11)
 """Frames over which lags are searched."""
@@ -63,21 +51,13 @@ class LagCurve:
         return self.peak - float(np.nanmedian(self.correlation))
 
 
-def lip_gap(landmarks: npt.NDArray[np.floating]) -> Series:
-    """(...,) lip gap of (..., 478, 2 or more) landmarks, in units of the eyes' distance."""
-    points = np.asarray(landmarks, np.float64)[..., :2]
-    gap = np.linalg.norm(points[..., UPPER_LIP, :] - points[..., LOWER_LIP, :], axis=-1)
-    eyes = np.linalg.norm(points[..., RIGHT_EYE, :] - points[..., LEFT_EYE, :], axis=-1)
-    return gap / eyes
-
-
 def mouth_landmark_distance(predicted: FloatArray, truth: FloatArray, width: int) -> float:
     """LMD at the 512 scale of one frame: pixels at a frame width of 512.
 
     Mean Euclidean distance of the 40 lip points after subtracting each frame's own mean, times
     512 / width. Lower is better.
     """
-    a, b = predicted[LIP_POINTS, :2], truth[LIP_POINTS, :2]
+    a, b = predicted[list(LIPS), :2], truth[list(LIPS), :2]
     apart = (a - a.mean(0)) - (b - b.mean(0))
     return float(np.linalg.norm(apart, axis=-1).mean() * 512 / width)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nerf_talker.evaluate.schema import Drive, Metrics
+from nerf_talker.evaluate.schema import Metrics
+from nerf_talker.train.driving import Drive
 
 if TYPE_CHECKING:
     from nerf_talker.evaluate.measurement import Instruments, Measurement

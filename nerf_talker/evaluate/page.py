@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import resources
@@ -14,6 +13,7 @@ from string import Template
 
 import numpy as np
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.evaluate.charts import Line, chart
 from nerf_talker.evaluate.gallery import ERROR_GAIN, Exhibit
 from nerf_talker.evaluate.lips import LAGS, Series, lag_curve
@@ -24,6 +24,9 @@ from nerf_talker.evaluate.table import table
 from nerf_talker.types import ByteArray
 
 JPEG_QUALITY = 92
+
+
+REPORT_FILES = ("frames.csv", "report.html", "report.json")
 
 
 def write_report(folder: Path, report: Report, done: Measurement, fps: float, heard: Heard) -> None:
@@ -42,12 +45,8 @@ def write_report(folder: Path, report: Report, done: Measurement, fps: float, he
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _frames_csv(done: Measurement) -> str:

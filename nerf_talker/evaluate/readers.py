@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from nerf_talker.errors import WeightsError
+from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.types import ByteArray, FloatArray
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ class Reading:
     """What a reader saw in one frame.
 
     Attributes:
-        lip_gap: In units of the eyes' distance, see :mod:`nerf_talker.evaluate.lips`.
+        lip_gap: In units of the eyes' distance, see :func:`nerf_talker.geometry.mesh.lip_gap`.
         landmarks: (478, 2) pixels of the frame, or None when the reader knows no landmarks.
     """
 
@@ -59,16 +63,16 @@ PROBES = 8
 """True frames, evenly spaced, in which MediaPipe must find a face in at least half."""
 
 
-def open_reader(dataset: Dataset, frames: range) -> LipReader:
+def open_reader(dataset: Dataset, frames: range, models: Path | None = None) -> LipReader:
     """The best reader for ``frames`` of ``dataset`` that this machine has.
 
     MediaPipe is passed over when it does not see the face of the true frames, as with a drawn or
-    strongly stylised person.
+    strongly stylised person. ``models`` is a folder to look for model files in first.
     """
     from nerf_talker.evaluate.crop_reader import CropReader
 
     try:
-        reader = MediaPipeReader()
+        reader = MediaPipeReader(models)
     except (WeightsError, ImportError, OSError) as error:
         return CropReader.fit(dataset, " ".join(str(error).split()))
     probes = frames[:: max(1, len(frames) // PROBES)]
@@ -94,12 +98,13 @@ class MediaPipeReader:
     name = "mediapipe"
     missing_landmarks: str | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, models: Path | None = None) -> None:
+        """``models`` is a folder to look for the model file in first."""
         from mediapipe.tasks.python import vision
 
         from nerf_talker.weights import resolve
 
-        self._path = resolve("face_landmarker.task")
+        self._path = resolve("face_landmarker.task", models)
         self._vision = vision
         with self.video():
             pass
@@ -140,9 +145,6 @@ class _MediaPipeVideo:
         """See :class:`FrameReader`."""
         import cv2
         import mediapipe as mp
-        import numpy as np
-
-        from nerf_talker.evaluate.lips import lip_gap
 
         height, width = picture.shape[:2]
         scale = max(1, -(-_READ_AT // width))

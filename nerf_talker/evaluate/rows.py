@@ -10,7 +10,6 @@ from torch import Tensor
 
 from nerf_talker.evaluate.boxes import crop
 from nerf_talker.evaluate.lips import (
-    NOSE_BRIDGE,
     LagCurve,
     Series,
     correlation,
@@ -24,6 +23,7 @@ from nerf_talker.evaluate.psnr import mean_psnr, psnr
 from nerf_talker.evaluate.readers import Reading
 from nerf_talker.evaluate.schema import Metrics
 from nerf_talker.evaluate.ssim import ssim
+from nerf_talker.geometry.mesh import NOSE_BRIDGE
 from nerf_talker.types import ByteArray, PixelBox
 
 NO_POINT = (np.nan, np.nan)

@@ -6,12 +6,9 @@ figure's name when no row has it and under ``row.name`` otherwise; it is never a
 
 from __future__ import annotations
 
-from typing import Literal
-
 from nerf_talker.config import StrictModel
 from nerf_talker.data.manifest import SplitName
-
-Drive = Literal["audio", "landmarks"]
+from nerf_talker.train.driving import Drive
 
 
 class Metrics(StrictModel):

@@ -1,8 +1,7 @@
-"""The sound of a split: per-frame log energy for the audio lag, and its own WAV file."""
+"""The sound of a split and its log energy per frame, for the audio lag."""
 
 from __future__ import annotations
 
-import os
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,9 @@ from nerf_talker.evaluate.lips import Series
 SILENCE = 1e-8
 """Mean square added before the logarithm: -80 dB of full scale, below any recording's noise."""
 
+FULL_SCALE = 32767
+"""The sample that stands for 1."""
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -28,6 +30,10 @@ class Sound:
 
     samples: npt.NDArray[np.int16]
     rate: int
+
+    def levels(self) -> Series:
+        """(S,) float64 in [-1, 1], as :func:`nerf_talker.audio.sound.write_wav` takes it."""
+        return self.samples / np.float64(FULL_SCALE)
 
     def slice(self, start: float, stop: float) -> Sound:
         """The part between two times in seconds, zero-padded where there is no sound."""
@@ -58,24 +64,10 @@ def read_sound(path: Path) -> Sound:
         raise DatasetError(f"{path}: damaged; run 'nerf-talker preprocess' again") from None
 
 
-def write_sound(path: Path, sound: Sound) -> None:
-    """Write a WAV file atomically."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with wave.open(str(temporary), "wb") as stream:
-            stream.setnchannels(1)
-            stream.setsampwidth(2)
-            stream.setframerate(sound.rate)
-            stream.writeframes(sound.samples.astype("<i2").tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def log_energy(sound: Sound, frames: range, fps: float) -> Series:
     """(len(frames),) log mean square of the samples heard while each frame is shown."""
     values = []
     for frame in frames:
-        heard = sound.slice(frame / fps, (frame + 1) / fps).samples.astype(np.float64) / 32768
+        heard = sound.slice(frame / fps, (frame + 1) / fps).levels()
         values.append(np.log(np.mean(heard * heard) + SILENCE) if heard.size else np.nan)
     return np.array(values)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nerf_talker.evaluate.lips import Series, lip_gap
+from nerf_talker.evaluate.lips import Series
 from nerf_talker.evaluate.ridge import Ridge
+from nerf_talker.geometry.mesh import lip_gap
 
 if TYPE_CHECKING:
     from nerf_talker.data.dataset import Dataset

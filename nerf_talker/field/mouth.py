@@ -11,17 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
+from nerf_talker.geometry.mesh import LIPS
 from nerf_talker.types import BoolArray, FloatArray
 
-# MediaPipe face mesh indices: the 40 lip points, then chin, jaw line and the skin around the mouth.
-LIPS = (
-    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
-    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
-)
+# Chin, jaw line and the skin around the mouth, in MediaPipe's numbering.
 JAW = (152, 148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 199, 18, 200, 164, 2)
 MOUTH_POINTS = LIPS + JAW
-INNER_LIPS = (13, 14)
-EYE_CORNERS = (33, 263)
 
 
 class MouthCodeConfig(StrictModel):

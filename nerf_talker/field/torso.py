@@ -134,7 +134,7 @@ class TorsoField(nn.Module):
             motion: (P, 6) or (1, 6) plate-to-frame affine.
 
         Returns:
-            (P, 3) colour and (P,) opacity, both in [0, 1]; nothing lies outside the plate.
+            (P, 3) colour and (P,) opacity, both in [0, 1]; the plate's edge goes on outside it.
         """
         affine = motion.reshape(-1, 2, 3)
         inverse = torch.linalg.inv(affine[:, :, :2])

@@ -98,7 +98,7 @@ def canonical_placement(shape: Array) -> Array:
     down /= np.linalg.norm(down)
     axes = np.stack([across, down, np.cross(across, down)])
     turned = shape @ axes.T
-    first, second = mesh.OUTER_EYES
+    first, second = mesh.EYE_CORNERS
     turned *= OUTER_EYE_DISTANCE / np.linalg.norm(turned[first] - turned[second])
     middle = (turned[left] + turned[right]).mean(0) / 2
     height = turned[list(mesh.EAR_SIDES), 1].mean()

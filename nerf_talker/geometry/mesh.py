@@ -6,10 +6,25 @@ subject faces the camera. Points 468-477 are the irises.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 POINTS = 478
 
-OUTER_EYES = (33, 263)
-LIPS_INNER_GAP = (13, 14)
+EYE_CORNERS = (33, 263)
+"""The outer ones; their distance is the unit of the lip gap."""
+
+INNER_LIPS = (13, 14)
+"""Middle of the upper and of the lower lip's inner rim."""
+
+LIPS = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
+)
+"""The outer rim's 20 points, then the inner rim's, both round from the right corner by below."""
+
 NOSE_BRIDGE = 168
 FOREHEAD_TOP = 10
 CHIN = 152
@@ -24,12 +39,6 @@ LEFT_EYE = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-
-# The outline from ear to ear along the jaw, image right to image left.
-JAW_LINE = (
-    454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234,
 )  # fmt: skip
 
 # Bone close under the skin: bridge and sides of the nose, its base, eye corners, temples,
@@ -47,3 +56,21 @@ MIRROR_PAIRS = (
     (33, 263), (133, 362), (127, 356), (234, 454), (93, 323), (162, 389), (21, 251), (54, 284),
     (103, 332), (67, 297), (109, 338), (129, 358), (98, 327), (116, 345), (123, 352), (71, 301),
 )  # fmt: skip
+
+
+def lip_gap(landmarks: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """How far the mouth is open in the image: |p13 - p14| / |p33 - p263|.
+
+    Args:
+        landmarks: (..., 478, 2 or 3) pixels; a depth is not looked at.
+
+    Returns:
+        (...,) distance of the inner lips in units of the distance of the outer eye corners.
+    """
+    points = np.asarray(landmarks, np.float64)[..., :2]
+
+    def apart(first: int, second: int) -> npt.NDArray[np.float64]:
+        between = points[..., first, :] - points[..., second, :]
+        return np.asarray(np.linalg.norm(between, axis=-1))
+
+    return np.asarray(apart(*INNER_LIPS) / apart(*EYE_CORNERS))

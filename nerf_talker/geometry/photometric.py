@@ -89,7 +89,7 @@ def surface_points(shape: Array) -> Array:
     for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE):
         points = shape[list(eye)]
         fill(points.mean(0) + (points - points.mean(0)) * [0.95, 1.7, 1], 0)
-    top = shape[list(mesh.OUTER_EYES), 1].mean() - BROW_CLEARANCE
+    top = shape[list(mesh.EYE_CORNERS), 1].mean() - BROW_CLEARANCE
     rows = (grid[..., 1] > top) & (grid[..., 1] < shape[mesh.NOSE_BASE, 1])
     kept = grid[(canvas > 0) & rows]
     # Smoothing, in squared metres, only keeps coinciding landmarks solvable.

@@ -15,8 +15,8 @@ from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import Driving, PortraitFrame
 
-# Rays per chunk: about 200k samples, 150 MB of activations.
-CHUNK = 16_384
+# Rays per chunk: about 60k samples, 60 MB of activations.
+CHUNK = 8_192
 
 
 class PortraitRenderer:

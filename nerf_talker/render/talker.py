@@ -90,4 +90,5 @@ class Talker(nn.Module):
             return self.mouth(driving.landmarks)
         if driving.audio is None:
             raise ValueError("driving has neither landmarks nor audio")
-        return self.mouth.limited(self.audio(driving.audio))
+        # The encoder learned codes that were softly limited already; twice would mute the lips.
+        return self.audio(driving.audio).clamp(-self.mouth.limit, self.mouth.limit)

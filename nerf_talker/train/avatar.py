@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from nerf_talker import __version__
+from nerf_talker.atomic import atomic_path
+from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
+from nerf_talker.data.manifest import CameraModel, CropTransform
 from nerf_talker.errors import AvatarError
 from nerf_talker.field.expression import upper_face
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
-from nerf_talker.types import Camera, Driving
+from nerf_talker.types import Driving
 
 FORMAT = 1
 DEFAULT_CONSENT = (
     "The person shown must have agreed to this avatar and to what it is made to say. "
     "Videos rendered with it are marked as synthetic."
 )
+
+
+class AvatarInfo(StrictModel):
+    """What an avatar file says about itself; ``notes`` are figures of the training phases."""
+
+    format: int = FORMAT
+    subject: str
+    config: TalkerConfig
+    camera: CameraModel
+    audio_features: int
+    frames: int
+    fps: float
+    extractor: str
+    crop: CropTransform
+    steps: int
+    preprocess_seconds: float
+    train_seconds: float
+    notes: dict[str, float] = {}
+    nerf_talker: str = __version__
+    torch: str = str(torch.__version__)
+    consent: str = DEFAULT_CONSENT
 
 
 @dataclass(frozen=True)
@@ -32,12 +55,12 @@ class Avatar:
     Attributes:
         talker: The learned parts.
         poses: Driving without a mouth: the training clip's poses, expression and torso motion.
-        metadata: Subject, frame rate, extractor, crop, versions, seconds, metrics, consent note.
+        metadata: Subject, frame rate, extractor, crop, versions, seconds, consent note.
     """
 
     talker: Talker
     poses: Driving
-    metadata: dict[str, Any]
+    metadata: AvatarInfo
 
 
 def reference_poses(dataset: Dataset) -> Driving:
@@ -55,49 +78,39 @@ def reference_poses(dataset: Dataset) -> Driving:
     )
 
 
-def describe(dataset: Dataset, train_seconds: float, steps: int) -> dict[str, Any]:
-    """The avatar's metadata."""
+def describe(
+    talker: Talker, dataset: Dataset, seconds: float, steps: int, notes: dict[str, float]
+) -> AvatarInfo:
+    """The avatar's metadata after ``steps`` steps of training that took ``seconds``."""
     manifest = dataset.manifest
-    return {
-        "subject": manifest.subject,
-        "fps": manifest.fps,
-        "size": manifest.size,
-        "extractor": manifest.extractor,
-        "crop": manifest.crop.model_dump(),
-        "preprocess_seconds": manifest.preprocess_seconds,
-        "train_seconds": train_seconds,
-        "steps": steps,
-        "nerf_talker": __version__,
-        "torch": torch.__version__,
-        "consent": DEFAULT_CONSENT,
-    }
+    return AvatarInfo(
+        subject=manifest.subject,
+        config=talker.config,
+        camera=manifest.camera,
+        audio_features=len(talker.audio.mean),
+        frames=talker.appearance.num_embeddings - 1,
+        fps=manifest.fps,
+        extractor=manifest.extractor,
+        crop=manifest.crop,
+        steps=steps,
+        preprocess_seconds=manifest.preprocess_seconds,
+        train_seconds=seconds,
+        notes=notes,
+    )
 
 
-def save_avatar(path: Path, talker: Talker, poses: Driving, metadata: dict[str, Any]) -> None:
+def save_avatar(path: Path, talker: Talker, poses: Driving, info: AvatarInfo) -> None:
     """Write an avatar atomically."""
     from safetensors.torch import save
 
-    camera = talker.camera
-    header = {
-        "format": FORMAT,
-        "config": talker.config.model_dump(mode="json"),
-        "camera": [camera.focal, *camera.centre, camera.height, camera.width],
-        "audio_features": len(talker.audio.mean),
-        "frames": talker.appearance.num_embeddings - 1,
-        **metadata,
-    }
     tensors = {f"talker.{name}": value for name, value in talker.state_dict().items()}
     tensors["mouth_region"] = _mouth_region(talker)
     tensors["poses.expression"] = poses.expression
     tensors["poses.camera_to_head"] = poses.camera_to_head
     tensors["poses.torso_motion"] = poses.torso_motion
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(save(contiguous, {"nerf_talker": json.dumps(header)}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(contiguous, {"nerf_talker": info.model_dump_json()}))
 
 
 def _mouth_region(talker: Talker) -> Tensor:
@@ -126,7 +139,7 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise AvatarError(f"{path}: not an avatar file ({error})") from None
-    if not isinstance(header, dict):
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
         raise AvatarError(f"{path}: a safetensors file, but not an avatar of nerf-talker")
     if header["format"] > FORMAT:
         raise AvatarError(
@@ -134,7 +147,8 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             " upgrade nerf-talker"
         )
     try:
-        talker = _rebuild(header, tensors).to(device)
+        info = AvatarInfo.model_validate(header)
+        talker = _rebuild(info, tensors).to(device)
         poses = Driving(
             None,
             None,
@@ -142,25 +156,23 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             tensors["poses.camera_to_head"],
             tensors["poses.torso_motion"],
             torch.zeros(len(tensors["poses.expression"]), dtype=torch.int64, device=device),
-            float(header["fps"]),
+            info.fps,
         )
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, ValidationError) as error:
         reason = " ".join(str(error).split())[:300]
         raise AvatarError(f"{path}: incomplete or damaged avatar ({reason})") from None
-    return Avatar(talker.eval(), poses, header)
+    return Avatar(talker.eval(), poses, info)
 
 
-def _rebuild(header: dict[str, Any], tensors: dict[str, Tensor]) -> Talker:
-    config = TalkerConfig.model_validate(header["config"])
-    focal, x, y, height, width = header["camera"]
+def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:
     talker = Talker(
-        config,
+        info.config,
         Subject(
-            Camera(focal, (x, y), height, width),
+            info.camera.camera(),
             tensors["talker.head.box"],
             tensors["mouth_region"],
-            header["audio_features"],
-            header["frames"],
+            info.audio_features,
+            info.frames,
         ),
     )
     state = {

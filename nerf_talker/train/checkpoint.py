@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.errors import AvatarError
 
 VERSION = 1
@@ -16,15 +18,13 @@ VERSION = 1
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically: a kill at any instant leaves the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("wb") as stream:
-            torch.save({"version": VERSION, **state}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Through memory: torch's own file writer reports a full disk as an internal error.
+    content = io.BytesIO()
+    torch.save({"version": VERSION, **state}, content)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        stream.write(content.getbuffer())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from nerf_talker.config import StrictModel
 from nerf_talker.train.sampler import SamplerConfig
 
 
 class AudioPhaseConfig(StrictModel):
-    """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations."""
+    """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations.
 
-    steps: int = 250
-    batch: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 3e-2
-    ridge: float = 3.0
-    spread: float = 0.85
+    Steps and ridge were chosen by cross-validation within a training range.
+    """
+
+    steps: int = Field(default=400, ge=0)
+    batch: int = Field(default=128, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=3e-2, ge=0)
+    ridge: float = Field(default=30.0, gt=0)
+    spread: float = Field(default=0.8, gt=0, le=1.5)
 
 
 class TorsoPhaseConfig(StrictModel):
     """Fitting the torso layer to the pixels outside the head."""
 
-    steps: int = 400
-    pixels: int = 8192
-    frames: int = 16
+    steps: int = Field(default=400, gt=0)
+    pixels: int = Field(default=8192, gt=0)
+    frames: int = Field(default=16, gt=0)
     plate_learning_rate: float = 5e-4
     net_learning_rate: float = 2e-3
 
@@ -33,7 +38,7 @@ class TrainConfig(StrictModel):
     """One run. Weights multiply the loss terms of the same name."""
 
     seed: int = 0
-    steps: int = 4000
+    steps: int = Field(default=12_000, gt=0)
     sampler: SamplerConfig = SamplerConfig()
     audio: AudioPhaseConfig = AudioPhaseConfig()
     torso: TorsoPhaseConfig = TorsoPhaseConfig()
@@ -41,14 +46,14 @@ class TrainConfig(StrictModel):
     net_learning_rate: float = 2e-3
     net_weight_decay: float = 1e-5
     final_learning_rate: float = 0.05
-    warmup_rays: int = 1536
+    warmup_rays: int = Field(default=1536, gt=0)
     opacity_entropy: float = 2e-3
-    code_noise: float = 0.1
-    appearance_drop: float = 0.25
-    ema_decay: float = 0.95
-    ema_interval: int = 10
+    code_noise: float = Field(default=0.1, ge=0)
+    appearance_drop: float = Field(default=0.25, ge=0, le=1)
+    ema_decay: float = Field(default=0.95, ge=0, lt=1)
+    ema_interval: int = Field(default=10, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_interval: int = 500
-    preview_interval: int = 1000
-    log_interval: int = 50
+    checkpoint_interval: int = Field(default=500, gt=0)
+    preview_interval: int = Field(default=1000, gt=0)
+    log_interval: int = Field(default=50, gt=0)

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.field.mouth import LIPS, MOUTH_POINTS
+from nerf_talker.errors import TrainingError
+from nerf_talker.field.mouth import MOUTH_POINTS
+from nerf_talker.geometry.mesh import CHIN, LIPS
 from nerf_talker.render.talker import Subject, Talker
 from nerf_talker.types import BoolArray
 
@@ -17,7 +19,6 @@ MARGIN = 0.008  # metres kept free around the hull, so that soft hair has room
 HULL_FRAMES = 48
 NOSE_TIP = 1
 TORSO_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)
-CHIN = 152
 # Cells kept in front of and behind the face's rigid surface, metres; the mouth has an inside.
 FACE_SHELL = (0.014, 0.026)
 MOUTH_DEPTH = 0.045
@@ -68,7 +69,9 @@ def hull(dataset: Dataset, points: Tensor, share: float = 0.94) -> BoolArray:
     """
     import cv2
 
-    frames = np.linspace(0, dataset.manifest.splits["train"][1] - 1, HULL_FRAMES).astype(int)
+    train = np.asarray(dataset.manifest.range("train"))
+    usable = train[dataset.track.valid[train]]
+    frames = usable[np.linspace(0, len(usable) - 1, min(HULL_FRAMES, len(usable))).astype(int)]
     camera = dataset.track.camera
     grow = 2 * max(round(0.015 * camera.width), 1) + 1
     votes = np.zeros(len(points), np.int64)
@@ -92,6 +95,11 @@ def subject(dataset: Dataset) -> Subject:
     points = low + torch.stack([axis.reshape(-1) for axis in mesh], -1) * (high - low)
     nose = dataset.mean_shape[NOSE_TIP]
     inside = points[torch.from_numpy(hull(dataset, points))]
+    if not len(inside):
+        raise TrainingError(
+            f"{dataset.root}: the head's masks and poses do not agree on any volume; look at the "
+            "contact sheet in the dataset's report.html"
+        )
     cell = (high - low) / 48
     box = torch.stack([inside.amin(0) - cell - MARGIN, inside.amax(0) + cell + MARGIN])
     # The silhouette does not bound depth: the nose does in front, the skull's length behind.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.errors import ConfigError
 from nerf_talker.types import ByteArray
 
@@ -49,10 +49,12 @@ class RunFolder:
         """Make the folder and remember its configuration.
 
         Raises:
-            ConfigError: The folder holds a run with another configuration.
+            ConfigError: The folder holds something learned with another configuration.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        if self.config.is_file() and self.config.read_text(encoding="utf-8") != resolved:
+        learned = self.avatar.is_file() or any(self.checkpoints.glob("step-*.pt"))
+        same = self.config.is_file() and self.config.read_text(encoding="utf-8") == resolved
+        if learned and not same:
             raise ConfigError(
                 f"{self.root}: holds a run with another configuration or dataset; "
                 "choose a new run folder or delete this one"
@@ -90,6 +92,5 @@ class RunFolder:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

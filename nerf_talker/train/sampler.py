@@ -10,21 +10,28 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.field.mouth import LIPS
+from nerf_talker.geometry.mesh import LIPS
 
 
 class SamplerConfig(StrictModel):
     """Rays of a step, and the share of them in each region; what is left falls anywhere."""
 
-    rays: int = 4096
-    frames: int = 32
-    head: float = 0.27
-    face: float = 0.48
-    mouth: float = 0.2
+    rays: int = Field(default=4096, gt=0)
+    frames: int = Field(default=32, gt=0)
+    head: float = Field(default=0.27, ge=0)
+    face: float = Field(default=0.48, ge=0)
+    mouth: float = Field(default=0.2, ge=0)
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> SamplerConfig:
+        if self.head + self.face + self.mouth > 1:
+            raise ValueError("head + face + mouth are shares of the rays, at most 1 together")
+        return self
 
 
 @dataclass(frozen=True)

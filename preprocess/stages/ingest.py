@@ -20,7 +20,7 @@ from nerf_talker.preprocess.media import (
     timed_frames,
     upright,
 )
-from nerf_talker.preprocess.models import FaceLandmarker
+from nerf_talker.preprocess.models import FACE_MODEL, FaceLandmarker
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.supplied import check_count, read_landmarks
 
@@ -38,14 +38,12 @@ class ClipRecord(StrictModel):
         frames: Frames of the dataset.
         start: Time of the first video frame on the clip's clock, seconds.
         crop: The square that was kept.
-        source_fps: Average frame rate of the clip.
         warnings: Sentences for the report.
     """
 
     frames: int
     start: float
     crop: CropTransform
-    source_fps: float
     warnings: list[str] = []
 
 
@@ -93,7 +91,6 @@ def run(context: StageContext) -> dict[str, Any]:
         frames=frames,
         start=survey.start,
         crop=crop,
-        source_fps=survey.count / max(survey.seconds, 1e-6),
         warnings=_warnings(context, crop, survey),
     )
     target = context.scratch / CLIP_FILE
@@ -112,7 +109,7 @@ def _survey(context: StageContext, declared: int, declared_seconds: float) -> _S
         looks = set(np.linspace(0, expected - 1, _FACE_LOOKS).astype(int).tolist())
     times: list[float] = []
     width = height = 0
-    landmarker = FaceLandmarker() if looks else None
+    landmarker = FaceLandmarker(models=context.options.models) if looks else None
     try:
         frames = context.progress(timed_frames(clip), "reading", declared or None)
         for index, (seconds, frame) in enumerate(frames):
@@ -180,10 +177,11 @@ def _warnings(context: StageContext, crop: CropTransform, survey: _Survey) -> li
 
 STAGE = Stage(
     name="ingest",
-    version=2,
+    version=3,
     inputs=(),
     outputs=("frames.mkv", CLIP_FILE),
     options=("size", "fps"),
     files=("landmarks",),
+    models=(FACE_MODEL,),
     run=run,
 )

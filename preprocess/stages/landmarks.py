@@ -11,7 +11,7 @@ from nerf_talker.data.manifest import CropTransform
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.preprocess.media import cropped_frames
-from nerf_talker.preprocess.models import BLENDSHAPES, FaceLandmarker
+from nerf_talker.preprocess.models import BLENDSHAPES, FACE_MODEL, FaceLandmarker
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import read_clip_record
 from nerf_talker.preprocess.supplied import read_landmarks
@@ -47,7 +47,7 @@ def _from_model(
     landmarks = np.zeros((frames, mesh.POINTS, 3), np.float32)
     shapes = np.zeros((frames, BLENDSHAPES), np.float32)
     valid = np.zeros(frames, bool)
-    with FaceLandmarker(fps) as landmarker:
+    with FaceLandmarker(fps, models=context.options.models) as landmarker:
         pictures = cropped_frames(context.clip, fps, crop, size)
         for index, picture in enumerate(context.progress(pictures, "landmarks", frames)):
             faces = landmarker.read(picture)
@@ -133,5 +133,6 @@ STAGE = Stage(
     outputs=(LANDMARKS_FILE,),
     options=(),
     files=("landmarks",),
+    models=(FACE_MODEL,),
     run=run,
 )

@@ -10,14 +10,16 @@ import numpy as np
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.headshape import similarity
-from nerf_talker.preprocess.headmask import classify, head_matte
+from nerf_talker.preprocess.headmask import classify, hair_from_person, head_matte
 from nerf_talker.preprocess.media import VideoWriter, crop_resize, cropped_frames
-from nerf_talker.preprocess.models import HairModel, PersonModel
+from nerf_talker.preprocess.models import HAIR_MODEL, PERSON_MODEL, HairModel, PersonModel
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import read_clip_record
 from nerf_talker.preprocess.stages.landmarks import read_landmark_file
 from nerf_talker.preprocess.supplied import check_count, read_masks
 from nerf_talker.types import ByteArray, FloatArray
+from nerf_talker.weights import REGISTRY
+from nerf_talker.weights.lookup import VARIABLE
 
 # The hair model's own resolution.
 WORKING_SIZE = 512
@@ -40,7 +42,20 @@ def run(context: StageContext) -> dict[str, Any]:
             labels_out.write(labels)
             alpha_out.write(alpha)
             area += float(alpha.mean()) / 255 / record.frames
-    return {"source": "file" if supplied else "model", "head_area": round(area, 4)}
+    return {
+        "source": "file" if supplied else "model",
+        "head_area": round(area, 4),
+        "warnings": [_without(name) for name in STAGE.lacks(context.options)],
+    }
+
+
+def _without(name: str) -> str:
+    """What a person should know about a missing model file."""
+    return (
+        f"{name} was not found, so hair was told from the person mask: right for short hair, long "
+        "hair is cut off at the jaw; put the file into a folder, name it with --models DIR or "
+        f"{VARIABLE} and run the same command again; its origin is {REGISTRY[name].origin}"
+    )
 
 
 def _supplied_masks(context: StageContext) -> Iterator[Masks]:
@@ -96,7 +111,8 @@ def _finished(
     size = context.options.size
     how = cv2.INTER_AREA if size < WORKING_SIZE else cv2.INTER_LINEAR
     small = [
-        np.asarray(cv2.resize(m, (size, size), interpolation=how)) for m in (matte, hair, person)
+        np.asarray(cv2.resize(m, (size, size), interpolation=how), np.float32)
+        for m in (matte, hair, person)
     ]
     labels = classify(small[0], small[1], small[2], landmarks * (size / WORKING_SIZE))
     return labels, np.round(small[0] * 255).astype(np.uint8)
@@ -105,23 +121,39 @@ def _finished(
 def _probabilities(
     context: StageContext, landmarks: FloatArray
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Hair and person of every frame; hair is read in every second one and moved with the head."""
-    record = read_clip_record(context)
-    frames = cropped_frames(context.clip, context.options.fps, record.crop, WORKING_SIZE)
-    with HairModel() as hair_model, PersonModel() as person_model:
-        held: tuple[int, FloatArray] | None = None
-        between: FloatArray | None = None
-        last = record.frames - 1
-        for index, picture in enumerate(frames):
-            person = person_model.read(picture)
-            if index % 2 and index != last:
-                between = person
-                continue
-            hair = hair_model.read(picture)
-            if held is not None and between is not None:
-                yield _moved_between(held, (index, hair), landmarks), between
-            between, held = None, (index, hair)
-            yield hair, person
+    """Hair and person of every frame."""
+    crop, models = read_clip_record(context).crop, context.options.models
+    frames = cropped_frames(context.clip, context.options.fps, crop, WORKING_SIZE)
+    with PersonModel(models) as person_model:
+        if STAGE.lacks(context.options):
+            for index, picture in enumerate(frames):
+                person = person_model.read(picture)
+                yield hair_from_person(person, landmarks[index]), person
+        else:
+            with HairModel(models) as hair_model:
+                yield from _both_models(hair_model, person_model, frames, landmarks)
+
+
+def _both_models(
+    hair_model: HairModel,
+    person_model: PersonModel,
+    frames: Iterator[ByteArray],
+    landmarks: FloatArray,
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Hair is read in every second frame and moved with the head between."""
+    held: tuple[int, FloatArray] | None = None
+    between: FloatArray | None = None
+    last = len(landmarks) - 1
+    for index, picture in enumerate(frames):
+        person = person_model.read(picture)
+        if index % 2 and index != last:
+            between = person
+            continue
+        hair = hair_model.read(picture)
+        if held is not None and between is not None:
+            yield _moved_between(held, (index, hair), landmarks), between
+        between, held = None, (index, hair)
+        yield hair, person
 
 
 def _moved_between(
@@ -147,5 +179,7 @@ STAGE = Stage(
     outputs=("labels.mkv", "head_alpha.mkv"),
     options=("size", "fps"),
     files=("masks",),
+    models=(PERSON_MODEL,),
+    aids=(HAIR_MODEL,),
     run=run,
 )

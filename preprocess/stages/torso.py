@@ -12,11 +12,19 @@ from nerf_talker.geometry import mesh
 from nerf_talker.geometry.rotation import Array, inverse_rigid, rigid
 from nerf_talker.geometry.tracking import expression_landmarks
 from nerf_talker.preprocess.media import read_video
-from nerf_talker.preprocess.plates import diffuse, masked_median, sampled, save_png
+from nerf_talker.preprocess.plates import (
+    diffuse,
+    masked_median,
+    sampled,
+    save_png,
+    training_rows,
+)
 from nerf_talker.preprocess.stage import Stage, StageContext
+from nerf_talker.preprocess.stages.ingest import read_clip_record
 from nerf_talker.preprocess.stages.landmarks import read_landmark_file
 from nerf_talker.preprocess.stages.tracking import clip_camera, read_tracking
 from nerf_talker.preprocess.torso_motion import (
+    Reference,
     as_plate_motion,
     follow,
     make_reference,
@@ -28,6 +36,8 @@ from nerf_talker.types import BoolArray, ByteArray, FloatArray
 _SEEN_SHARE = 0.04
 # Width of the torso's rim whose colours are not used, in image widths.
 _RIM = 0.01
+# Frames tried as the reference, and frames each is tried on: one with motion blur tracks badly.
+_CANDIDATES, _TRIALS = 4, 48
 # Metres (15 um) and pixels.
 CANONICAL_STEP, LANDMARK_STEP = 2.0**-16, 2.0**-7
 
@@ -35,8 +45,7 @@ CANONICAL_STEP, LANDMARK_STEP = 2.0**-16, 2.0**-7
 def run(context: StageContext) -> dict[str, Any]:
     """Write ``torso.png`` and ``track.npz``."""
     landmarks, blendshapes, valid = read_landmark_file(context)
-    index = _typical_frame(landmarks, valid)
-    reference = make_reference(*next(_frames(context, True, {index})))
+    index, reference = _reference(context, candidates(landmarks, valid, context.options.fps))
     frames = context.progress(_frames(context, True), "torso", len(landmarks))
     matrices, tracked = follow(reference, frames)
     matrices = settle(matrices, tracked)
@@ -71,19 +80,41 @@ def _frames(
     return zip(pictures, read_video(context.done.labels, True, rows), strict=True)
 
 
-def _typical_frame(landmarks: FloatArray, valid: BoolArray) -> int:
-    """The frame whose face is nearest to the median place."""
-    rows = np.flatnonzero(valid)
+def candidates(landmarks: FloatArray, valid: BoolArray, fps: int) -> list[int]:
+    """A few training frames, a second apart, whose face is nearest to the median place.
+
+    Args:
+        landmarks: (F, 478, 2 or 3) pixels.
+        valid: (F,) bool, frames that may be picked.
+        fps: Frames per second.
+    """
+    rows = np.flatnonzero(valid[: training_rows(len(valid)).stop])
     places = landmarks[rows][:, list(mesh.RIGID), :2].mean(1)
-    return int(rows[np.argmin(np.linalg.norm(places - np.median(places, 0), axis=1))])
+    away = np.linalg.norm(places - np.median(places, 0), axis=1)
+    chosen: list[int] = []
+    for row in rows[np.argsort(away, kind="stable")].tolist():
+        if len(chosen) < _CANDIDATES and all(abs(row - other) >= fps for other in chosen):
+            chosen.append(row)
+    return chosen
+
+
+def _reference(context: StageContext, tried: list[int]) -> tuple[int, Reference]:
+    """The candidate from which most training frames can be tracked; the first of equals."""
+    frames = training_rows(read_clip_record(context).frames)
+    rows = sorted({*sampled(frames, _TRIALS), *tried})
+    shown = dict(zip(rows, _frames(context, True, set(rows)), strict=True))
+    references = [make_reference(*shown[row]) for row in tried]
+    shares = [follow(reference, shown.values())[1].mean() for reference in references]
+    best = int(np.argmax(shares))
+    return tried[best], references[best]
 
 
 def _plate(context: StageContext, matrices: Array) -> ByteArray:
-    """(S, S, 4): frames warped back to the reference, the part behind the head filled."""
+    """(S, S, 4): training frames warped back to the reference, the part behind the head filled."""
     import cv2
 
     size = context.options.size
-    rows = sampled(len(matrices))
+    rows = sampled(training_rows(len(matrices)))
     colours, torso, uncovered = [], [], []
     flags, rim = cv2.WARP_INVERSE_MAP, max(round(_RIM * size), 1)
     for index, (picture, labels) in zip(rows, _frames(context, False, set(rows)), strict=True):
@@ -130,7 +161,7 @@ def _behind_head(share: FloatArray, seen: BoolArray) -> FloatArray:
 
 STAGE = Stage(
     name="torso",
-    version=3,
+    version=5,
     inputs=("ingest", "landmarks", "tracking", "parsing"),
     outputs=("torso.png", "track.npz"),
     options=(),

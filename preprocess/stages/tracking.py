@@ -1,4 +1,8 @@
-"""Stage: head poses, the rigid head shape and landmarks with expression in head space."""
+"""Stage: the rigid head shape and a head pose per frame.
+
+The shape is fitted to the whole clip, held-out frames included, since every frame's pose needs it:
+it is an input of the avatar, like the pose, and holds no colour.
+"""
 
 from __future__ import annotations
 

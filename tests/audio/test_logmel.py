@@ -1,5 +1,6 @@
 """Laws of the default audio features."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -50,3 +51,23 @@ def test_louder_sound_adds_a_constant():
     sound = 0.1 * np.random.default_rng(5).normal(size=RATE)
     quiet, loud = log_mel(sound, RATE).values, log_mel(2 * sound, RATE).values
     np.testing.assert_allclose(loud - quiet, np.log(4), atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [16000, 22050, 48000])
+def test_the_block_size_does_not_change_the_result(rate):
+    sound = speech_like(3.0)
+    whole = log_mel(sound, rate, block=10**6).values
+    for block in (1, 7, 64):
+        np.testing.assert_array_equal(log_mel(sound, rate, block=block).values, whole)
+
+
+def test_memory_does_not_grow_with_the_sound():
+    sound = speech_like(30.0).astype(np.float32)
+    peaks = []
+    for times in (1, 4):
+        longer = np.tile(sound, times)
+        tracemalloc.start()
+        rows = log_mel(longer, RATE).values
+        peaks.append(tracemalloc.get_traced_memory()[1] - rows.nbytes)
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]

@@ -97,7 +97,7 @@ def test_damage_is_named(copy, breaking, said):
     breaking(copy)
     with pytest.raises(DatasetError, match=said):
         Dataset.open(copy)
-    assert not list(copy.rglob("*.tmp.npy"))
+    assert not [path for path in (copy / "cache").glob("*") if path.name.startswith(".")]
 
 
 def test_a_missing_folder_says_how_to_make_one(tmp_path):

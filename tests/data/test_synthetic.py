@@ -5,8 +5,9 @@ from nerf_talker.data.labels import Label
 from nerf_talker.data.sample_face import FacePose
 from nerf_talker.data.sample_motion import FPS, perform
 from nerf_talker.data.sample_speech import LABIALS
-from nerf_talker.data.synthetic import lip_gap, render_sample, truth_arrays, write_sample
+from nerf_talker.data.synthetic import blendshapes, render_sample, truth_arrays, write_sample
 from nerf_talker.errors import InputError
+from nerf_talker.geometry.mesh import lip_gap
 
 SIZE = 96
 
@@ -223,3 +224,20 @@ def test_closed_lids_hide_the_iris(sample):
     open_pupil, lid = (p.rgb[row, column].astype(int) for p in shown)
     assert lid.sum() > open_pupil.sum() + 100
     assert lid[0] > lid[2]
+
+
+def test_gaze_is_scored_on_the_side_it_goes_to():
+    performance = perform(12, 0)
+    scores = blendshapes(performance).astype(np.float64)
+    right, up = np.array([face.gaze for face in performance.faces]).T
+    # MediaPipe's order: down, in, out, up, each left then right eye of the person.
+    down_left, down_right, in_left, in_right, out_left, out_right, up_left, up_right = scores.T[
+        11:19
+    ]
+    for left, other in ((down_left, down_right), (up_left, up_right)):
+        np.testing.assert_array_equal(left, other)
+    np.testing.assert_array_equal(out_left, in_right)
+    np.testing.assert_array_equal(in_left, out_right)
+    assert np.corrcoef(out_left - in_left, right)[0, 1] > 0.999
+    assert np.corrcoef(up_left - down_left, up)[0, 1] > 0.999
+    assert (scores[:, 11:19].max(0) > 0.02).all()

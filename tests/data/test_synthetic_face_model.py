@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nerf_talker.data.sample_canonical import write_canonical_face
-from nerf_talker.data.synthetic import lip_gap, render_sample
+from nerf_talker.data.synthetic import render_sample
+from nerf_talker.geometry.mesh import lip_gap
 
 SIZE = 192
 

@@ -9,6 +9,8 @@ from nerf_talker.cli import main
 from nerf_talker.drive.replay import ping_pong
 from nerf_talker.drive.self_driven import render_frames
 from nerf_talker.drive.speech import render_speech
+from nerf_talker.drive.video import SpeechVideo
+from nerf_talker.errors import AvatarError
 from nerf_talker.train.avatar import load_avatar
 
 
@@ -98,3 +100,31 @@ def test_self_driven_frames_look_like_the_clip(ellipse, ellipse_run):
             for frame, picture in zip(test, pictures, strict=True)
         ]
         assert -10 * math.log10(np.mean(errors)) > 15
+
+
+def test_colours_survive_the_video(tmp_path):
+    import av
+
+    colour = np.asarray([200, 60, 40])
+    picture = np.broadcast_to((colour / 255).astype(np.float32), (64, 64, 3))
+    out = tmp_path / "out.mp4"
+    with SpeechVideo(out, write_tone(tmp_path / "a.wav", 0.4), 25, {}) as video:
+        for _ in range(10):
+            video.write(picture)
+    with av.open(str(out)) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.colorspace, frame.color_range) == (1, 1), "not tagged BT.709, limited range"
+        planes = [float(np.frombuffer(plane, np.uint8)[:8].mean()) for plane in frame.planes]
+    red, green, blue = colour / 255
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    chroma = [(blue - luma) / 1.8556, (red - luma) / 1.5748]
+    expected = [16 + 219 * luma, *(128 + 224 * value for value in chroma)]
+    assert planes == pytest.approx(expected, abs=2)
+
+
+def test_pictures_that_are_not_finite_are_refused(tmp_path):
+    out = tmp_path / "out.mp4"
+    speech = write_tone(tmp_path / "a.wav", 0.4)
+    with pytest.raises(AvatarError, match="frame 0"), SpeechVideo(out, speech, 25, {}) as video:
+        video.write(np.full((32, 32, 3), np.nan, np.float32))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from nerf_talker.errors import DatasetError
-from nerf_talker.evaluate.crop_reader import CropReader, _similarity
-from nerf_talker.evaluate.lips import correlation, lip_gap
+from nerf_talker.evaluate.crop_reader import CropReader, MouthPlace
+from nerf_talker.evaluate.lips import correlation
+from nerf_talker.geometry.mesh import lip_gap
 
 
 @pytest.fixture(scope="module")
@@ -13,13 +14,16 @@ def reader(toy):
     return CropReader.fit(toy, "no model")
 
 
-def test_similarity_undoes_turn_scale_and_shift():
-    rng = np.random.default_rng(0)
-    target = rng.normal(size=(9, 2))
-    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
-    source = 2.5 * target @ turn.T + [3, -4]
-    move = _similarity(source, target)
-    assert source @ move[:, :2].T + move[:, 2] == pytest.approx(target)
+def test_mouth_is_cut_out_alike_from_a_turned_and_enlarged_picture(toy):
+    import cv2
+
+    place = MouthPlace.learn(toy.track.landmarks[:, :, :2], list(toy.manifest.range("train")))
+    turn = 1.5 * np.array([[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]])
+    matrix = np.concatenate([turn, [[3.0], [-9.0]]], 1)
+    moved = cv2.warpAffine(toy.frames[0], matrix, (96, 96), flags=cv2.INTER_CUBIC)
+    points = toy.track.landmarks[:1, :, :2] @ turn.T + matrix[:, 2]
+    elsewhere = replace(place, landmarks=points.astype(np.float32))
+    assert np.abs(elsewhere.small(moved, 0) - place.small(toy.frames[0], 0)).mean() < 0.01
 
 
 def test_gap_is_read_from_unseen_frames(toy, reader):

@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from toy_face import FPS, portraits
 
 from nerf_talker.errors import AvatarError, DatasetError, InputError
 from nerf_talker.evaluate import EvaluateOptions, Report, evaluate, evaluate_frames
 from nerf_talker.evaluate.readers import Reading
 from nerf_talker.evaluate.table import COLUMNS, text_table
 from nerf_talker.types import PortraitFrame
+from tests.evaluate.toy_face import FPS, portraits
 
 METADATA = {"avatar": "toy.safetensors", "train_seconds": "12.5"}
 DEFAULT = EvaluateOptions()
@@ -179,7 +179,7 @@ def test_perfect_talker_is_perfect(toy, no_models, tmp_path):
     assert report.metrics.lipgap_corr == pytest.approx(1)
     assert report.metrics.lipgap_lag_frames == 0
     assert report.frames == len(toy.manifest.range("test")) and report.split == "test"
-    assert not list(tmp_path.glob("**/*.tmp*"))
+    assert not list(tmp_path.glob("**/.*"))
 
 
 class FakeReader:
@@ -218,9 +218,9 @@ def test_lost_faces_are_counted_and_their_frames_left_out(toy, no_models, monkey
 
 
 def test_lpips_is_measured_when_its_weights_are_here(toy, tmp_path, monkeypatch):
-    from nerf_talker.weights import available
+    from nerf_talker.weights import locate
 
-    if not available("lpips_alex.npz"):
+    if locate("lpips_alex.npz") is None:
         pytest.skip("lpips_alex.npz is not on this machine")
     reader = FakeReader(toy)
     monkeypatch.setattr("nerf_talker.evaluate.evaluation.open_reader", lambda *given: reader)
@@ -270,6 +270,26 @@ def test_missing_input_is_one_sentence(tmp_path):
     with pytest.raises(DatasetError, match="no dataset here"):
         evaluate(tmp_path, tmp_path, tmp_path / "report", options)
     assert not (tmp_path / "report").exists()
+
+
+def test_what_a_killed_evaluation_left_is_removed_and_nothing_else(toy, no_models, tmp_path):
+    for name in (".pred.4711.mkv", ".report.12.html"):
+        (tmp_path / name).write_bytes(b"half")
+    kept = {".pred.mkv", ".pred.old.mkv", "pred.4711.mkv", ".other.4711.mkv"}
+    for name in kept:
+        (tmp_path / name).write_bytes(b"the user's")
+    run(toy, tmp_path)
+    reports = {"report.json", "report.html", "frames.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == kept | reports
+
+
+def test_models_folder_comes_first_and_must_exist(toy, no_models, tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        run(toy, tmp_path / "report", EvaluateOptions(models=tmp_path / "nowhere"))
+    (tmp_path / "mine").mkdir()
+    report = run(toy, tmp_path / "report", EvaluateOptions(models=tmp_path / "mine"))
+    assert str(tmp_path / "mine") in report.not_measured["lmd"]
+    assert str(tmp_path / "mine") in report.not_measured["lpips"]
 
 
 def test_report_folder_that_is_a_file_is_one_sentence(toy, no_models, tmp_path):

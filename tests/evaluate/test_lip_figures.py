@@ -1,27 +1,27 @@
 import numpy as np
 import pytest
-from toy_face import FPS, gap_signal, landmarks_of, write_speech
 
+from nerf_talker.audio.sound import write_wav
 from nerf_talker.errors import DatasetError
 from nerf_talker.evaluate.boxes import crop, face_box, mouth_box
 from nerf_talker.evaluate.lips import (
     LAGS,
-    LIP_POINTS,
     correlation,
     jitter,
     lag_curve,
-    lip_gap,
     mouth_landmark_distance,
     std_ratio,
 )
-from nerf_talker.evaluate.sound import Sound, log_energy, read_sound, write_sound
+from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
+from nerf_talker.geometry.mesh import LIPS, lip_gap
 from nerf_talker.types import PixelBox
+from tests.evaluate.toy_face import FPS, gap_signal, landmarks_of, write_speech
 
 
 def test_lip_points_are_mediapipes_forty():
     connections = pytest.importorskip("mediapipe.tasks.python.vision").FaceLandmarksConnections
     ends = {end for c in connections.FACE_LANDMARKS_LIPS for end in (c.start, c.end)}
-    assert set(LIP_POINTS) == ends and len(LIP_POINTS) == 40
+    assert set(LIPS) == ends and len(LIPS) == 40
 
 
 def test_lip_gap_is_in_units_of_the_eyes_and_free_of_similarity():
@@ -36,7 +36,7 @@ def test_lmd_ignores_where_the_mouth_is_and_scales_to_512():
     points = landmarks_of(np.array([0.1]))[0]
     assert mouth_landmark_distance(points + 5, points, 64) == pytest.approx(0, abs=1e-4)
     wider = points.copy()
-    half = LIP_POINTS[:20]
+    half = list(LIPS[:20])
     wider[half, 1] += 2
     # Half the points move by 2 px: less the mean of 1 px, every point is 1 px off, times 512/64.
     assert mouth_landmark_distance(wider, points, 64) == pytest.approx(8, abs=1e-4)
@@ -95,7 +95,7 @@ def test_sound_is_cut_padded_and_written_exactly(tmp_path):
     sound = Sound(np.arange(100, dtype=np.int16), 100)
     assert list(sound.slice(0.1, 0.13).samples) == [10, 11, 12]
     assert list(sound.slice(0.98, 1.01).samples) == [98, 99, 0]
-    write_sound(tmp_path / "a.wav", sound)
+    write_wav(tmp_path / "a.wav", sound.levels(), sound.rate)
     again = read_sound(tmp_path / "a.wav")
     assert again.rate == 100 and np.array_equal(again.samples, sound.samples)
     assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
@@ -119,7 +119,7 @@ def test_boxes_hold_their_points_with_their_margins():
         int(np.ceil(high[1])) - int(np.floor(low[1])),
         int(np.ceil(high[0])) - int(np.floor(low[0])),
     )
-    lips = points[LIP_POINTS, :2]
+    lips = points[list(LIPS), :2]
     assert mouth.left == int(np.floor(lips[:, 0].min() - 6))
     half = mouth_box(points / 2, 256, 256)
     assert abs(half.width - mouth.width / 2) <= 1 and abs(half.top - mouth.top / 2) <= 1

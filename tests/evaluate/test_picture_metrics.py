@@ -1,14 +1,13 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from nerf_talker.evaluate.lpips import Lpips, large_enough
 from nerf_talker.evaluate.psnr import CEILING, mean_psnr, psnr
 from nerf_talker.evaluate.ssim import C1, C2, ssim
-from nerf_talker.weights import available, resolve
+from nerf_talker.weights import locate
+from tests.conftest import SHARED
 
-EXAMPLES = Path(__file__).parents[3] / "shared" / "data" / "lpips"
+EXAMPLES = SHARED / "data" / "lpips"
 
 
 def picture(seed=0, size=48):
@@ -73,9 +72,10 @@ def test_ssim_falls_with_noise():
 
 @pytest.fixture(scope="module")
 def lpips():
-    if not available("lpips_alex.npz"):
+    path = locate("lpips_alex.npz")
+    if path is None:
         pytest.skip("lpips_alex.npz is not on this machine")
-    return Lpips(resolve("lpips_alex.npz", fetch=False))
+    return Lpips(path)
 
 
 def test_lpips_of_equal_pictures_is_zero_and_it_is_symmetric(lpips):

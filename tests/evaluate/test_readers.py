@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from nerf_talker.evaluate.readers import MediaPipeReader, open_reader
-from nerf_talker.weights import available
+from nerf_talker.weights import locate
 
 pytestmark = pytest.mark.skipif(
-    not available("face_landmarker.task"), reason="face_landmarker.task is not on this machine"
+    locate("face_landmarker.task") is None, reason="face_landmarker.task is not on this machine"
 )
 
 

@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_face import gap_signal
 
-from nerf_talker.evaluate.lips import correlation, lip_gap
+from nerf_talker.evaluate.lips import correlation
 from nerf_talker.evaluate.ridge import Ridge
 from nerf_talker.evaluate.speech_expert import expected_gaps
+from nerf_talker.geometry.mesh import lip_gap
+from tests.evaluate.toy_face import gap_signal
 
 
 def test_ridge_finds_a_linear_law():

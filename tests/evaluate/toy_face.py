@@ -2,9 +2,12 @@ import wave
 
 import numpy as np
 
+from nerf_talker.data.dataset import Dataset
+from nerf_talker.data.labels import Label
+from nerf_talker.data.manifest import CameraModel, CropTransform, Manifest, contiguous_splits
 from nerf_talker.evaluate.crop_reader import STEADY_POINTS
-from nerf_talker.evaluate.lips import LIP_POINTS, LOWER_LIP, UPPER_LIP
-from nerf_talker.types import AudioFeatures, PortraitFrame
+from nerf_talker.geometry.mesh import INNER_LIPS, LIPS
+from nerf_talker.types import AudioFeatures, FrameTrack, PortraitFrame
 
 SIZE, FPS, RATE = 64, 25.0, 16000
 
@@ -26,13 +29,13 @@ def landmarks_of(gaps, size=SIZE, shift=(0.0, 0.0)):
     ridge = {168: (0.5, 0.41), 6: (0.5, 0.45), 197: (0.5, 0.49), 195: (0.5, 0.53), 5: (0.5, 0.57)}
     assert set(eyes) | set(ridge) == set(STEADY_POINTS)
     points = np.repeat(face[None], len(gaps), 0)
-    turn = np.linspace(0, 2 * np.pi, len(LIP_POINTS), endpoint=False)
-    points[:, LIP_POINTS, 0] = 0.5 + 0.13 * np.cos(turn)
-    points[:, LIP_POINTS, 1] = 0.7 + (0.05 + 0.18 * gaps[:, None]) * np.sin(turn)
+    turn = np.linspace(0, 2 * np.pi, len(LIPS), endpoint=False)
+    points[:, LIPS, 0] = 0.5 + 0.13 * np.cos(turn)
+    points[:, LIPS, 1] = 0.7 + (0.05 + 0.18 * gaps[:, None]) * np.sin(turn)
     for index, place in {**eyes, **ridge}.items():
         points[:, index] = place
-    points[:, UPPER_LIP] = np.stack([np.full(len(gaps), 0.5), 0.7 - 0.18 * gaps], 1)
-    points[:, LOWER_LIP] = np.stack([np.full(len(gaps), 0.5), 0.7 + 0.18 * gaps], 1)
+    points[:, INNER_LIPS[0]] = np.stack([np.full(len(gaps), 0.5), 0.7 - 0.18 * gaps], 1)
+    points[:, INNER_LIPS[1]] = np.stack([np.full(len(gaps), 0.5), 0.7 + 0.18 * gaps], 1)
     points = points * size + np.asarray(shift)
     return np.concatenate([points, np.zeros((*points.shape[:2], 1))], 2).astype(np.float32)
 
@@ -79,3 +82,50 @@ def portraits(dataset, frames, late=0, noise=0.0):
         rgb = np.clip(rgb + rng.normal(size=rgb.shape) * noise, 0, 1).astype(np.float32)
         opacity = dataset.head_mask(frame).astype(np.float32)
         yield PortraitFrame(rgb, rgb * opacity[..., None], opacity)
+
+
+def toy_dataset(root):
+    """132 drawn frames with their sound in the folder ``root``."""
+    gaps = gap_signal(132)
+    drawn = [draw(gap) for gap in gaps]
+    frames = np.stack([picture for picture, _ in drawn])
+    labels = np.where(drawn[0][1], Label.FACE, Label.BACKGROUND).astype(np.uint8)
+    count = len(gaps)
+    camera = CameraModel(focal=100.0, centre=(32.0, 32.0), height=SIZE, width=SIZE)
+    manifest = Manifest(
+        subject="toy",
+        source="drawn",
+        frames=count,
+        fps=FPS,
+        size=SIZE,
+        camera=camera,
+        crop=CropTransform(left=0, top=0, side=SIZE, source_width=SIZE, source_height=SIZE),
+        splits=contiguous_splits(count),
+        extractor="logmel40",
+        preprocess_seconds=3.0,
+    )
+    points = landmarks_of(gaps)
+    write_speech(root / "audio.wav", gaps)
+    pose = np.repeat(np.eye(4, dtype=np.float32)[None], count, 0)
+    track = FrameTrack(
+        camera.camera(),
+        pose,
+        points,
+        points / 1000,
+        np.zeros((count, 52), np.float32),
+        np.ones(count, bool),
+        FPS,
+    )
+    return Dataset(
+        root,
+        manifest,
+        track,
+        points[0] / 1000,
+        np.zeros((count, 6), np.float32),
+        features_of(gaps),
+        frames,
+        np.repeat(labels[None], count, 0),
+        np.repeat((labels * 85)[None], count, 0),
+        frames[0],
+        np.zeros((SIZE, SIZE, 4), np.uint8),
+    )

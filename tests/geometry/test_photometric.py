@@ -1,11 +1,20 @@
 """Aligning poses to pictures: a textured head rendered by its own projection."""
 
+from importlib import resources
+
+import cv2
 import numpy as np
 import pytest
 
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import Poses, project
-from nerf_talker.geometry.photometric import detail, refine_on_pictures, surface_points
+from nerf_talker.geometry.headshape import OUTER_EYE_DISTANCE
+from nerf_talker.geometry.photometric import (
+    BROW_CLEARANCE,
+    detail,
+    refine_on_pictures,
+    surface_points,
+)
 from nerf_talker.geometry.rotation import logarithm
 from nerf_talker.types import Camera
 
@@ -23,8 +32,6 @@ def plane_head():
 
 
 def pictures(poses, texture):
-    import cv2
-
     corners = np.array([[-0.12, -0.12], [0.12, -0.12], [0.12, 0.12], [-0.12, 0.12]])
     points = np.concatenate([corners, np.full((4, 1), -0.06)], 1)
     source = (corners + 0.12) / 0.24 * texture.shape[0] - 0.5
@@ -37,8 +44,6 @@ def pictures(poses, texture):
 
 @pytest.fixture(scope="module")
 def texture():
-    import cv2
-
     noise = np.random.default_rng(0).uniform(0, 255, (480, 480)).astype(np.float32)
     blurred = cv2.GaussianBlur(noise, (0, 0), 6)
     blurred = (blurred - blurred.mean()) / blurred.std() * 40 + 128
@@ -85,6 +90,22 @@ def test_points_avoid_lids_mouth_and_brows():
     points = surface_points(shape)
     assert len(points) > 50
     assert points[:, 1].max() <= shape[mesh.NOSE_BASE, 1]
+    for rim in (mesh.RIGHT_EYE, mesh.LEFT_EYE):
+        hull = cv2.convexHull(1000 * shape[list(rim), :2].astype(np.float32))
+        # The grid is coarser than the corners of the eye; 0.6 mm of them may be touched.
+        inside = [cv2.pointPolygonTest(hull, p, True) for p in 1000 * points[:, :2]]
+        assert max(inside) < 0.6
+    assert points[:, 1].min() > shape[list(mesh.EYE_CORNERS), 1].mean() - BROW_CLEARANCE - 1e-9
+
+
+def test_brows_lie_above_the_clearance():
+    brows = [70, 63, 105, 66, 107, 300, 293, 334, 296, 336]
+    with resources.files("nerf_talker.data").joinpath("sample_face.npz").open("rb") as stream:
+        face = np.load(stream)["vertices"] * [0.01, -0.01, -0.01]
+    eyes = face[list(mesh.EYE_CORNERS)]
+    face *= OUTER_EYE_DISTANCE / np.linalg.norm(eyes[0] - eyes[1])
+    top = face[list(mesh.EYE_CORNERS), 1].mean() - BROW_CLEARANCE
+    assert face[brows, 1].max() < top
 
 
 def test_detail_forgets_slow_shading():

@@ -6,8 +6,14 @@ import pytest
 from nerf_talker.data.labels import Label
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import project
-from nerf_talker.preprocess.headmask import HeadFrame, classify, head_matte, outline
-from nerf_talker.preprocess.plates import diffuse, masked_median, sampled
+from nerf_talker.preprocess.headmask import (
+    HeadFrame,
+    classify,
+    hair_from_person,
+    head_matte,
+    outline,
+)
+from nerf_talker.preprocess.plates import diffuse, masked_median, sampled, training_rows
 from nerf_talker.preprocess.stages.landmarks import time_ranges
 from nerf_talker.preprocess.torso_motion import as_plate_motion, follow, make_reference, settle
 from tests.geometry.heads import CAMERA, head_motion, head_shape
@@ -48,6 +54,20 @@ def test_classes_follow_the_matte(scene):
     assert (labels[person == 0] != Label.TORSO).all()
 
 
+def test_without_the_hair_model_short_hair_is_told_from_the_person(scene):
+    landmarks, hair, person, down, across = scene
+    guess = hair_from_person(person, landmarks)
+    assert guess[(hair > 0.5) & (down < -1.05) & (np.abs(across) < 1.5)].min() > 0.5
+    assert guess[down > 0.95].max() == 0
+    assert guess[outline(landmarks, SIZE) > 0.99].max() < 0.01
+    matte = head_matte(guess, person, landmarks)
+    known = head_matte(hair, person, landmarks)
+    assert ((matte >= 0.5) == (known >= 0.5)).mean() > 0.99
+    labels = classify(matte, guess, person, landmarks)
+    assert (labels[(hair > 0.5) & (down < -1.05) & (np.abs(across) < 1.5)] == Label.HAIR).all()
+    assert (labels[(down > 1.3) & (person > 0.5)] == Label.TORSO).all()
+
+
 def test_the_oval_is_antialiased_and_widens(scene):
     landmarks = scene[0]
     plain, wide = outline(landmarks, SIZE), outline(landmarks, SIZE, 1.24)
@@ -86,8 +106,14 @@ def test_diffusion_keeps_the_known_and_stays_within_it():
 
 
 def test_sampled_frames_are_spread_and_unique():
-    assert sampled(5, 10) == [0, 1, 2, 3, 4]
-    assert sampled(1000, 3) == [0, 499, 999]
+    assert sampled(range(5), 10) == [0, 1, 2, 3, 4]
+    assert sampled(range(1000), 3) == [0, 499, 999]
+    assert sampled(range(10, 13), 2) == [10, 12]
+
+
+def test_still_layers_are_made_from_training_frames_alone():
+    rows = training_rows(110)
+    assert (rows.start, rows.stop) == (0, 95)
 
 
 def test_torso_motion_is_recovered():

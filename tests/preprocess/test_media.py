@@ -83,8 +83,9 @@ def test_unusable_clips_are_refused_in_one_sentence(tmp_path):
     write_wav(only_sound, np.zeros(16000))
     refused(only_sound, tmp_path, "has no video track")
     short = write_tiny(tmp_path / "short", frames=30)
-    refused(short.clip, tmp_path, r"is 1\.20 s long", landmarks=short.landmarks)
-    refused(tiny.clip, tmp_path, "holds 30 frames", landmarks=short.landmarks)
+    marks = {"landmarks": short.landmarks, "masks": short.masks}
+    refused(short.clip, tmp_path, r"is 1\.20 s long", **marks)
+    refused(tiny.clip, tmp_path, "holds 30 frames", **marks)
 
 
 @pytest.mark.parametrize("share", [0.4, 0.8])
@@ -93,7 +94,7 @@ def test_a_cut_off_clip_is_refused(tmp_path, share):
     content = tiny.clip.read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(content[: int(share * len(content))])
-    refused(cut, tmp_path, r"damaged|cut off", landmarks=tiny.landmarks)
+    refused(cut, tmp_path, r"damaged|cut off", landmarks=tiny.landmarks, masks=tiny.masks)
 
 
 def test_probe_tells_sound_from_silence(tmp_path):

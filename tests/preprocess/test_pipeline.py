@@ -2,41 +2,19 @@
 
 import json
 import os
-import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import DatasetFiles, read_manifest
-from nerf_talker.errors import InputError
-from nerf_talker.preprocess import pipeline
-from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.errors import InputError, WeightsError
+from nerf_talker.preprocess import pipeline, stage
 from nerf_talker.preprocess.stage import read_records
+from nerf_talker.preprocess.stages import parsing
 
-from .tiny import FRAMES, write_tiny
-
-
-def options(tiny, **changes):
-    chosen = {"size": 64, "landmarks": tiny.landmarks, "masks": tiny.masks, "quiet": True}
-    return PreprocessOptions(**{**chosen, **changes})
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("clip"))
-
-
-@pytest.fixture(scope="module")
-def made(tiny, tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "anna"
-    pipeline.preprocess(tiny.clip, root, options(tiny))
-    return root
-
-
-@pytest.fixture
-def copied(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "anna")
+from .tiny import FRAMES, options, write_tiny
 
 
 @pytest.fixture
@@ -113,7 +91,7 @@ def test_an_interrupted_run_resumes_at_its_stage(tiny, tmp_path, monkeypatch, ra
         raise KeyboardInterrupt
 
     stages = list(pipeline.STAGES)
-    broken = [s if s.name != "parsing" else type(s)(**{**vars(s), "run": stop}) for s in stages]
+    broken = [s if s.name != "parsing" else replace(s, run=stop) for s in stages]
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "STAGES", tuple(broken))
         with pytest.raises(KeyboardInterrupt):
@@ -125,6 +103,73 @@ def test_an_interrupted_run_resumes_at_its_stage(tiny, tmp_path, monkeypatch, ra
     pipeline.preprocess(tiny.clip, root, options(tiny))
     assert ran == ["parsing", "background", "torso"]
     assert read_manifest(root).frames == FRAMES
+
+
+def failing(name, monkeypatch):
+    def fail(context):
+        raise InputError("cannot be used")
+
+    stages = [s if s.name != name else replace(s, run=fail) for s in pipeline.STAGES]
+    monkeypatch.setattr(pipeline, "STAGES", tuple(stages))
+
+
+def test_a_failed_rerun_leaves_the_dataset_whole(copied, tiny, tmp_path, monkeypatch):
+    from nerf_talker.audio.sound import write_wav
+
+    def content():
+        return {p: p.read_bytes() for p in copied.rglob("*") if p.is_file()}
+
+    before = content()
+    write_wav(tmp_path / "other.wav", 0.1 * np.ones(16000 * 3))
+    failing("audio", monkeypatch)
+    with pytest.raises(InputError, match="audio: cannot be used"):
+        pipeline.preprocess(tiny.clip, copied, options(tiny, audio=tmp_path / "other.wav"))
+    assert content() == before
+    monkeypatch.undo()
+    Dataset.open(copied)
+
+
+@pytest.mark.parametrize("name", ["audio", "landmarks", "masks"])
+def test_a_mistyped_path_is_refused_even_when_nothing_is_to_do(copied, tiny, name):
+    with pytest.raises(InputError, match=f"typo.npz: no such file; --{name} wants"):
+        pipeline.preprocess(tiny.clip, copied, options(tiny, **{name: copied / "typo.npz"}))
+
+
+def test_a_missing_model_is_said_before_the_work_starts(tiny, tmp_path, monkeypatch, ran):
+    def nothing(name, directory=None, fetch=True):
+        raise WeightsError(f"{name}: model file not found")
+
+    monkeypatch.setattr(pipeline, "resolve", nothing)
+    with pytest.raises(WeightsError, match="face_landmarker"):
+        pipeline.preprocess(tiny.clip, tmp_path / "d", options(tiny, landmarks=None))
+    with pytest.raises(WeightsError, match="selfie_segmentation"):
+        pipeline.preprocess(tiny.clip, tmp_path / "d", options(tiny, masks=None))
+    assert ran == [] and not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(("made_with", "now_with", "again"), [(1, 0, False), (0, 1, True)])
+def test_a_hair_model_that_comes_later_is_used(
+    tiny, tmp_path, monkeypatch, ran, made_with, now_with, again
+):
+    masks = np.load(tiny.masks)
+
+    def fake_masks(context):
+        yield from zip(masks["labels"][:, :64, :64], masks["head_alpha"][:, :64, :64], strict=True)
+
+    def at_hand(there):
+        found = tmp_path if there else None
+        monkeypatch.setattr(stage, "locate", lambda name, directory=None: found)
+
+    monkeypatch.setattr(parsing, "_model_masks", fake_masks)
+    monkeypatch.setattr(pipeline, "resolve", lambda *_: tmp_path)
+    at_hand(made_with)
+    manifest = pipeline.preprocess(tiny.clip, tmp_path / "d", options(tiny, masks=None))
+    warned = any("hair_segmentation.tflite was not found" in text for text in manifest.warnings)
+    assert warned == (not made_with)
+    ran.clear()
+    at_hand(now_with)
+    pipeline.preprocess(tiny.clip, tmp_path / "d", options(tiny, masks=None))
+    assert ran == (["parsing", "background", "torso"] if again else [])
 
 
 def test_leftovers_of_a_killed_process_do_no_harm(copied, tiny, ran):
@@ -148,8 +193,20 @@ def test_other_peoples_files_are_left_alone(tiny, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="holds other files"):
         pipeline.preprocess(tiny.clip, tmp_path, options(tiny))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.txt").write_text("chapter 1")
+    with pytest.raises(InputError, match="holds other files"):
+        pipeline.preprocess(tiny.clip, tmp_path, options(tiny))
     with pytest.raises(InputError, match="is a file"):
         pipeline.preprocess(tiny.clip, tmp_path / "letter.txt", options(tiny))
+
+
+def test_an_empty_folder_given_by_the_user_survives_a_refusal(tiny, tmp_path):
+    silent = write_tiny(tmp_path / "silent", sound=False)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match="no sound track"):
+        pipeline.preprocess(silent.clip, tmp_path / "out", options(silent))
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_too_many_missing_faces_are_refused_with_their_times(tiny, tmp_path):

@@ -7,21 +7,22 @@ from nerf_talker.cli import main
 from nerf_talker.data.labels import Label
 from nerf_talker.errors import WeightsError
 from nerf_talker.preprocess.media import read_video
+from nerf_talker.preprocess.models import FACE_MODEL, HAIR_MODEL, PERSON_MODEL
 from nerf_talker.preprocess.options import PreprocessOptions
 from nerf_talker.preprocess.pipeline import preprocess
 from nerf_talker.weights import resolve
 
 
 @pytest.fixture
-def models(monkeypatch):
-    for name in ("face_landmarker.task", "hair_segmentation.tflite", "selfie_segmentation.tflite"):
+def models():
+    for name in (FACE_MODEL, HAIR_MODEL, PERSON_MODEL):
         try:
-            resolve(name)
+            resolve(name, fetch=False)
         except WeightsError as error:
             pytest.skip(f"model file missing: {error}")
 
 
-def test_a_short_portrait_becomes_a_dataset(models, shared_clip, tmp_path):
+def test_a_short_portrait_becomes_a_dataset(shared_clip, models, tmp_path):
     clip = shared_clip("may_5s.mp4")
     manifest = preprocess(clip, tmp_path / "d", PreprocessOptions(size=128, quiet=True))
     assert (manifest.frames, manifest.crop.side) == (125, 512)
@@ -31,7 +32,7 @@ def test_a_short_portrait_becomes_a_dataset(models, shared_clip, tmp_path):
         assert 0.02 < (labels == label).mean() < 0.8, label
 
 
-def test_inspect_grades_and_refuses(models, shared_clip, capsys):
+def test_inspect_grades_and_refuses(shared_clip, models, capsys):
     assert main(["inspect", str(shared_clip("may_5s.mp4"))]) == 0
     assert "exactly one face" in capsys.readouterr().out
     assert main(["inspect", str(shared_clip("lpips/ex_ref.png"))]) == 1

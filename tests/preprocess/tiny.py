@@ -7,6 +7,7 @@ import numpy as np
 
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import Poses, project
+from nerf_talker.preprocess.options import PreprocessOptions
 from nerf_talker.types import Camera
 from tests.geometry.heads import head_motion, head_shape
 
@@ -19,6 +20,12 @@ class TinyClip:
     clip: Path
     landmarks: Path
     masks: Path
+
+
+def options(tiny, **changes):
+    """Preprocessing of a tiny clip from its own landmarks and masks."""
+    chosen = {"size": 64, "landmarks": tiny.landmarks, "masks": tiny.masks, "quiet": True}
+    return PreprocessOptions(**{**chosen, **changes})
 
 
 def write_tiny(folder, frames=FRAMES, sound=True, width=SIZE, times=None):

