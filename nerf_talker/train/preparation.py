@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
@@ -134,8 +135,13 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     _fit_torso_motion(talker, dataset)
     talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
     centres = talker.occupancy.centres()
-    cells = hull(dataset, centres) & shell(dataset, centres, talker.occupancy.box)
-    talker.occupancy.start_from(torch.from_numpy(cells).reshape(talker.occupancy.cells.shape))
+    near = torch.from_numpy(shell(dataset, centres, talker.occupancy.box))
+    near = near.reshape(1, 1, *talker.occupancy.cells.shape).float()
+    # One cell more all round: face slab and skull shell else part where they meet, and a head bent
+    # far down shows the crack.
+    grown = F.max_pool3d(near, 3, 1, 1)[0, 0] > 0
+    inside = torch.from_numpy(hull(dataset, centres)).reshape(grown.shape)
+    talker.occupancy.start_from(grown & inside)
 
 
 def _fit_torso_motion(talker: Talker, dataset: Dataset) -> None:
