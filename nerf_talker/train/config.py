@@ -54,6 +54,6 @@ class TrainConfig(StrictModel):
     ema_interval: int = Field(default=10, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_interval: int = Field(default=500, gt=0)
+    checkpoint_interval: int = Field(default=200, gt=0)
     preview_interval: int = Field(default=1000, gt=0)
     log_interval: int = Field(default=50, gt=0)
