@@ -1,4 +1,4 @@
-// Sixty-four points in one level of one plane: which entries they touch, and the sums over them.
+// Sixty-four points in one level of a lattice: which entries they touch, and the sums over them.
 #pragma once
 
 #include <type_traits>
@@ -14,18 +14,30 @@ template <class T, int F> struct EntryOf {
 template <class T> struct EntryOf<T, 1> { typedef T type; };
 template <class T> struct EntryOf<T, 0> { typedef T type; };  // any number: one at a time
 
-template <class T> struct CornerBlock {
-    static constexpr int SIZE = 64;
-    alignas(64) uint32_t entry[4][SIZE];
-    alignas(64) T weight[4][SIZE];
+// Where the coordinates of a block's points lie, one pointer an axis of the lattice.
+template <class T, int D> struct Axes {
+    const T* axis[D];
+};
 
-    // `u` and `v` are the points' coordinates in the plane, STRIDE apart.
-    template <int STRIDE> void find(const T* u, const T* v, const Level& level, int count) {
-        switch (level.indexing()) {
-            case DENSE: return find_as<STRIDE, DENSE>(u, v, level, count);
-            case MASKED: return find_as<STRIDE, MASKED>(u, v, level, count);
-            default: return find_as<STRIDE, DIVIDED>(u, v, level, count);
+template <class T, int D = 2> struct CornerBlock {
+    static constexpr int SIZE = 64, CORNERS = 1 << D;
+    alignas(64) uint32_t entry[CORNERS][SIZE];
+    alignas(64) T weight[CORNERS][SIZE];
+
+    // A point's coordinates are STRIDE apart from its neighbour's.
+    template <int STRIDE, class L> void find(Axes<T, D> points, const L& level, int count) {
+        switch (indexing_of(level)) {
+            case DENSE: return find_as<STRIDE, DENSE>(points, level, count);
+            case MASKED: return find_as<STRIDE, MASKED>(points, level, count);
+            case DIVIDED: return find_as<STRIDE, DIVIDED>(points, level, count);
+            case TILED_MASKED: return find_as<STRIDE, TILED_MASKED>(points, level, count);
+            default: return find_as<STRIDE, TILED_DIVIDED>(points, level, count);
         }
+    }
+
+    // The same of a plane's two coordinates.
+    template <int STRIDE> void find(const T* u, const T* v, const Level& level, int count) {
+        find<STRIDE>(Axes<T, 2>{{u, v}}, level, count);
     }
 
     // Writes feature f of point i to out[i * point + f * FEATURE].
@@ -36,7 +48,7 @@ template <class T> struct CornerBlock {
         for (int i = 0; i < count; ++i)
             for (int g = 0; g < groups; ++g) {
                 Entry sum{};
-                for (int k = 0; k < 4; ++k)
+                for (int k = 0; k < CORNERS; ++k)
                     sum += weight[k][i] * *at<Entry>(table, features, entry[k][i], g);
                 store<F, FEATURE>(sum, out + i * point + g * FEATURE);
             }
@@ -50,34 +62,28 @@ template <class T> struct CornerBlock {
         for (int i = 0; i < count; ++i)
             for (int g = 0; g < groups; ++g) {
                 const Entry given = *reinterpret_cast<const Entry*>(gradient + i * point + g);
-                for (int k = 0; k < 4; ++k)
+                for (int k = 0; k < CORNERS; ++k)
                     *at<Entry>(table, features, entry[k][i], g) += weight[k][i] * given;
             }
     }
 
-    // Adds what the gradients of the features mean for the coordinates that find() was given.
-    template <int F, int STRIDE>
-    void slope(const T* table, int features, const T* gradient, int64_t point, const T* u,
-               const T* v, const Level& level, int count, T* d_u, T* d_v) const {
+    // Adds what the gradients of the features mean for the coordinates that find() was given;
+    // `found` holds one row an axis.
+    template <int F, int STRIDE, class L>
+    void slope(const T* table, int features, const T* gradient, int64_t point, Axes<T, D> points,
+               const L& level, int count, T* const (&found)[D]) const {
         using Entry = typename EntryOf<T, F>::type;
         const int groups = F ? 1 : features;
-        alignas(64) T share[4][SIZE];
+        alignas(64) T share[CORNERS][SIZE];
         for (int i = 0; i < count; ++i)
-            for (int k = 0; k < 4; ++k) {
+            for (int k = 0; k < CORNERS; ++k) {
                 T sum = T(0);
                 for (int g = 0; g < groups; ++g)
                     sum += total<F>(*at<Entry>(table, features, entry[k][i], g) *
                                     *reinterpret_cast<const Entry*>(gradient + i * point + g));
                 share[k][i] = sum;
             }
-#pragma omp simd
-        for (int i = 0; i < count; ++i) {
-            const Slopes<T> found = position_gradient(
-                share[0][i], share[1][i], share[2][i], share[3][i],
-                place(u[STRIDE * i], level.resolution), place(v[STRIDE * i], level.resolution));
-            d_u[i] += found.across;
-            d_v[i] += found.along;
-        }
+        slope_of_shares<STRIDE>(share, points, level, count, found);
     }
 
   private:
@@ -91,16 +97,35 @@ template <class T> struct CornerBlock {
         }
     }
 
-    template <int STRIDE, Indexing KIND>
-    void find_as(const T* u, const T* v, const Level& level, int count) {
+    template <int STRIDE> static Places<T, D> places(Axes<T, D> points, int i, int resolution) {
+        Places<T, D> out;
+        for (int d = 0; d < D; ++d) out.axis[d] = place(points.axis[d][STRIDE * i], resolution);
+        return out;
+    }
+
+    // Neither is inlined: the code is long, and does not depend on the number of features.
+    template <int STRIDE, Indexing KIND, class L>
+    __attribute__((noinline)) void find_as(Axes<T, D> points, const L& level, int count) {
 #pragma omp simd
         for (int i = 0; i < count; ++i) {
-            const Corners<T> found = corners<KIND>(level, place(u[STRIDE * i], level.resolution),
-                                                   place(v[STRIDE * i], level.resolution));
-            for (int k = 0; k < 4; ++k) {
+            const auto found = corners_at<KIND>(level, places<STRIDE>(points, i, level.resolution));
+            for (int k = 0; k < CORNERS; ++k) {
                 entry[k][i] = found.entry[k];
                 weight[k][i] = found.weight[k];
             }
+        }
+    }
+
+    template <int STRIDE, class L>
+    __attribute__((noinline)) static void slope_of_shares(const T (&share)[CORNERS][SIZE],
+                                                          Axes<T, D> points, const L& level,
+                                                          int count, T* const (&found)[D]) {
+#pragma omp simd
+        for (int i = 0; i < count; ++i) {
+            T own[CORNERS];
+            for (int k = 0; k < CORNERS; ++k) own[k] = share[k][i];
+            const auto slopes = slopes_at(own, places<STRIDE>(points, i, level.resolution));
+            for (int d = 0; d < D; ++d) found[d][i] += slopes.axis[d];
         }
     }
 

@@ -150,12 +150,17 @@ def _march(module: ModuleType, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def _cases() -> list[Case]:
-    from nerf_talker.ops import GridLayout
+    from nerf_talker.ops import GridLayout, LatticeLayout
 
+    lattice = LatticeLayout.geometric(levels=4, base=4, finest=60, log2_entries=10, features=2)
     layout = GridLayout.geometric(levels=4, base=8, finest=64, log2_entries=10, features=2)
 
     def points_and_table(generator: torch.Generator) -> tuple[Tensor, ...]:
         table = torch.randn(layout.table_shape, generator=generator)
+        return torch.rand(96, 3, generator=generator), table
+
+    def points_and_lattice(generator: torch.Generator) -> tuple[Tensor, ...]:
+        table = torch.randn(lattice.table_shape, generator=generator)
         return torch.rand(96, 3, generator=generator), table
 
     def directions(generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -184,6 +189,15 @@ def _cases() -> list[Case]:
             lambda module, given: (module.triplane_encode(given[0], given[1], layout),),
             lambda module, given: (
                 module.triplane_encode(given[0], given[1], layout.resolutions, layout.entries),
+            ),
+        ),
+        Case(
+            "grid_encode",
+            points_and_lattice,
+            2,
+            lambda module, given: (module.grid_encode(given[0], given[1], lattice),),
+            lambda module, given: (
+                module.grid_encode(given[0], given[1], lattice.resolutions, lattice.entries),
             ),
         ),
         Case("spherical_harmonics", directions, 1, harmonics, harmonics),

@@ -24,6 +24,8 @@ ABI = 1
 SIGNATURES = {
     "triplane_encode": "pppppiillp",
     "triplane_encode_backward": "ppppppiillpp",
+    "grid_encode": "pppppiiiillp",
+    "grid_encode_backward": "ppppppiiiillpp",
     "sh": "plp",
     "sh_backward": "pplp",
     "ray_box": "ppplpp",

@@ -24,13 +24,15 @@ from nerf_talker.ops.cuda_build import cuda_recipe, emulated_recipe
 PACKAGED = Path(__file__).with_name("libnerf_talker_cuda.so")
 """Where ``setup.py`` puts the library it compiled."""
 
-FEATURES = (1, 2, 3, 4, 8)
-"""Features of a grid entry that there are kernels for."""
-
 _SCAN_SHARE = 128  # SCAN_SHARE of rays.cu
 
-# Arguments that are read a whole entry at a time, and the place of the number of features.
-_ENTRIES = {"triplane_encode": ((1,), 6), "triplane_encode_backward": ((0, 2), 7)}
+# Arguments that are read a whole entry at a time.
+_ENTRIES = {
+    "triplane_encode": (1,),
+    "triplane_encode_backward": (0, 2),
+    "grid_encode": (1,),
+    "grid_encode_backward": (0, 2),
+}
 
 _POINTER, _LONG = ctypes.c_void_p, ctypes.c_int64
 
@@ -71,14 +73,8 @@ class KernelLibrary(NativeLibrary):
         Raises:
             BackendError: The function reports a fault, or cannot take these arguments.
         """
-        if name in _ENTRIES:
-            whole, features = _ENTRIES[name]
-            if given[features] not in FEATURES:
-                raise BackendError(
-                    f"{name} ({self.name} back-end): features is {given[features]}, needs one of "
-                    + ", ".join(map(str, FEATURES))
-                )
-            given = tuple(aligned(v) if k in whole else v for k, v in enumerate(given))
+        whole = _ENTRIES.get(name, ())
+        given = tuple(aligned(v) if k in whole else v for k, v in enumerate(given))
         self.launch(name, dtype, *given)
         if name == "march_count" and len(given[2]):
             # The caller is about to wait for the counts anyway.

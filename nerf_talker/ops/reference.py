@@ -7,14 +7,27 @@ their arguments; :mod:`nerf_talker.ops` documents and checks them.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-# Teschner et al. 2003 / instant-ngp: one coordinate unhashed for cache coherence.
-HASH_PRIME = 2_654_435_761
+from nerf_talker.ops.reference_grid import (
+    PLANE_AXES,
+    grid_encode,
+    level_sizes,
+    triplane_encode,
+)
 
-# The (first, second) coordinates of the xy, yz and xz planes.
-PLANE_AXES = ((0, 1), (1, 2), (0, 2))
+__all__ = [
+    "PLANE_AXES",
+    "composite",
+    "grid_encode",
+    "level_sizes",
+    "march",
+    "occupied",
+    "ray_box",
+    "render_weights",
+    "spherical_harmonics",
+    "triplane_encode",
+]
 
 
 def ray_box(origins: Tensor, directions: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,68 +39,6 @@ def ray_box(origins: Tensor, directions: Tensor, box: Tensor) -> tuple[Tensor, T
     near = torch.minimum(first, second).amax(-1).clamp_min(0)
     far = torch.maximum(first, second).amin(-1)
     return near, far
-
-
-def hash_index(row: Tensor, column: Tensor, entries: int) -> Tensor:
-    """Table entry of an integer lattice corner by spatial hashing."""
-    return (column ^ (row * HASH_PRIME)) % entries
-
-
-def plane_dense(points: Tensor, table: Tensor, resolution: int) -> Tensor:
-    """Bilinear lookup in three fully stored planes.
-
-    Args:
-        points: (3, M, 2) in [0, 1], clamped outside.
-        table: (3, resolution**2, F), row-major in the second coordinate.
-        resolution: Lattice corners along an edge.
-
-    Returns:
-        (3, F, M).
-    """
-    planes = table.reshape(3, resolution, resolution, -1).permute(0, 3, 1, 2)
-    grid = (points * 2 - 1)[:, None]
-    looked_up = F.grid_sample(planes, grid, "bilinear", "border", align_corners=True)
-    return looked_up[:, :, 0]
-
-
-def plane_hashed(points: Tensor, table: Tensor, resolution: int) -> Tensor:
-    """As :func:`plane_dense`, with the lattice hashed into fewer entries: table (3, E, F)."""
-    entries, features = table.shape[1], table.shape[2]
-    # As grid_sample's "border": no gradient outside and on the border itself.
-    inside = (points > 0) & (points < 1)
-    scaled = torch.where(inside, points, points.detach().clamp(0, 1)) * (resolution - 1)
-    cell = scaled.detach().floor().clamp(max=resolution - 2)
-    inner = scaled - cell
-    cell = cell.long()
-    total = table.new_zeros(3, points.shape[1], features)
-    for down in (0, 1):
-        for right in (0, 1):
-            entry = hash_index(cell[..., 1] + down, cell[..., 0] + right, entries)
-            across = inner[..., 0] if right else 1 - inner[..., 0]
-            along = inner[..., 1] if down else 1 - inner[..., 1]
-            corner = torch.gather(table, 1, entry[..., None].expand(-1, -1, features))
-            total = total + corner * (across * along)[..., None]
-    return total.transpose(1, 2)
-
-
-def triplane_encode(
-    points: Tensor, table: Tensor, resolutions: tuple[int, ...], entries: int
-) -> Tensor:
-    """Multi-resolution tri-plane features; see :func:`nerf_talker.ops.triplane_encode`."""
-    projected = torch.stack([points[:, list(axes)] for axes in PLANE_AXES])
-    sizes = level_sizes(resolutions, entries)
-    levels = []
-    for resolution, part in zip(resolutions, table.split(sizes, dim=1), strict=True):
-        dense = part.shape[1] == resolution**2
-        lookup = plane_dense if dense else plane_hashed
-        levels.append(lookup(projected, part, resolution))
-    encoded = torch.stack(levels)  # (L, 3, F, M)
-    return encoded.permute(3, 1, 0, 2).flatten(1)
-
-
-def level_sizes(resolutions: tuple[int, ...], limit: int) -> list[int]:
-    """Entries of each level: the full lattice where it fits in ``limit``, else ``limit``."""
-    return [min(resolution**2, limit) for resolution in resolutions]
 
 
 def spherical_harmonics(directions: Tensor) -> Tensor:

@@ -6,16 +6,15 @@ public functions check their arguments; here they are only made contiguous.
 
 from __future__ import annotations
 
-import ctypes
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nerf_talker.errors import BackendError
-from nerf_talker.ops import reference, register_rays
+from nerf_talker.ops import register_grid, register_rays
 from nerf_talker.ops.abi import NativeLibrary
 from nerf_talker.ops.backend import library_for
 
@@ -28,13 +27,18 @@ Kernel = Callable[..., Any]
 def operators() -> Any:
     """``torch.ops.nerf_talker`` with every operator registered."""
     library = torch.library.Library(NAMESPACE, "DEF")
-    for schema, kernel, fake in (*_OPERATORS, *register_rays.OPERATORS):
+    for schema, kernel, fake in (
+        *_OPERATORS,
+        *register_grid.OPERATORS,
+        *register_rays.OPERATORS,
+    ):
         name = schema.split("(")[0]
         library.define(schema)
         for device in ("CPU", "CUDA"):
             library.impl(name, _with_library(kernel), device)
         torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=library)
-    for name, (save, backward) in {**_GRADIENTS, **register_rays.GRADIENTS}.items():
+    gradients = {**_GRADIENTS, **register_grid.GRADIENTS, **register_rays.GRADIENTS}
+    for name, (save, backward) in gradients.items():
         torch.library.register_autograd(
             f"{NAMESPACE}::{name}", backward, setup_context=save, lib=library
         )
@@ -58,83 +62,6 @@ def _with_library(kernel: Kernel) -> Kernel:
         return kernel(library, *given)
 
     return run
-
-
-@functools.cache
-def _levels(resolutions: tuple[int, ...], limit: int) -> tuple[Any, Any, Any, int]:
-    """Resolution, first entry and entries of every level as C arrays, and all entries."""
-    sizes = reference.level_sizes(resolutions, limit)
-    array = ctypes.c_int32 * len(sizes)
-    first = [sum(sizes[:level]) for level in range(len(sizes))]
-    return array(*resolutions), array(*first), array(*sizes), sum(sizes)
-
-
-def _encode(
-    library: NativeLibrary, points: Tensor, table: Tensor, resolutions: Sequence[int], limit: int
-) -> Tensor:
-    points, table = points.contiguous(), table.contiguous()
-    *levels, entries = _levels(tuple(resolutions), limit)
-    encoded = _encode_fake(points, table, resolutions, limit)
-    sizes = (len(resolutions), table.shape[2], entries, len(points))
-    library.call("triplane_encode", points.dtype, points, table, *levels, *sizes, encoded)
-    return encoded
-
-
-def _encode_fake(points: Tensor, table: Tensor, resolutions: Sequence[int], limit: int) -> Tensor:
-    return points.new_empty(points.shape[0], 3 * len(resolutions) * table.shape[2])
-
-
-def _encode_backward(
-    library: NativeLibrary,
-    gradient: Tensor,
-    points: Tensor,
-    table: Tensor,
-    resolutions: Sequence[int],
-    limit: int,
-    to_points: bool,
-    to_table: bool,
-) -> tuple[Tensor, Tensor]:
-    gradient, points, table = gradient.contiguous(), points.contiguous(), table.contiguous()
-    *levels, entries = _levels(tuple(resolutions), limit)
-    d_points, d_table = _encode_backward_fake(
-        gradient, points, table, resolutions, limit, to_points, to_table
-    )
-    library.call(
-        "triplane_encode_backward",
-        points.dtype,
-        *(gradient, points, table, *levels),
-        *(len(resolutions), table.shape[2], entries, len(points)),
-        d_table if to_table else None,
-        d_points if to_points else None,
-    )
-    return d_points, d_table
-
-
-def _encode_backward_fake(
-    gradient: Tensor,
-    points: Tensor,
-    table: Tensor,
-    resolutions: Sequence[int],
-    limit: int,
-    to_points: bool,
-    to_table: bool,
-) -> tuple[Tensor, Tensor]:
-    d_points = points.new_empty(points.shape if to_points else (0,))
-    return d_points, table.new_empty(table.shape if to_table else (0,))
-
-
-def _save_encode(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    points, table, ctx.resolutions, ctx.limit = inputs
-    ctx.save_for_backward(points, table)
-
-
-def _encode_gradient(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-    points, table = ctx.saved_tensors
-    to_points, to_table = ctx.needs_input_grad[:2]
-    d_points, d_table = operators().triplane_encode_backward(
-        gradient, points, table, ctx.resolutions, ctx.limit, to_points, to_table
-    )
-    return d_points if to_points else None, d_table if to_table else None, None, None
 
 
 def _harmonics(library: NativeLibrary, directions: Tensor) -> Tensor:
@@ -169,17 +96,6 @@ def _harmonics_gradient(ctx: Any, gradient: Tensor) -> Tensor:
 
 
 _OPERATORS: tuple[tuple[str, Kernel, Kernel], ...] = (
-    (
-        "triplane_encode(Tensor points, Tensor table, int[] resolutions, int entries) -> Tensor",
-        _encode,
-        _encode_fake,
-    ),
-    (
-        "triplane_encode_backward(Tensor gradient, Tensor points, Tensor table, int[] resolutions,"
-        " int entries, bool to_points, bool to_table) -> (Tensor, Tensor)",
-        _encode_backward,
-        _encode_backward_fake,
-    ),
     ("spherical_harmonics(Tensor directions) -> Tensor", _harmonics, _harmonics_fake),
     (
         "spherical_harmonics_backward(Tensor gradient, Tensor directions) -> Tensor",
@@ -189,6 +105,5 @@ _OPERATORS: tuple[tuple[str, Kernel, Kernel], ...] = (
 )
 
 _GRADIENTS: dict[str, tuple[Kernel, Kernel]] = {
-    "triplane_encode": (_save_encode, _encode_gradient),
     "spherical_harmonics": (_save_harmonics, _harmonics_gradient),
 }

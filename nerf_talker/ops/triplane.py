@@ -10,6 +10,7 @@ from torch import Tensor
 from nerf_talker.ops import reference
 from nerf_talker.ops.backend import library_for
 from nerf_talker.ops.checks import check_floating, check_shape, single
+from nerf_talker.ops.grid import geometric_resolutions
 from nerf_talker.ops.register import operators
 
 
@@ -32,9 +33,7 @@ class GridLayout:
         cls, levels: int, base: int, finest: int, log2_entries: int, features: int
     ) -> GridLayout:
         """Resolutions in geometric progression from ``base`` to ``finest``."""
-        growth = (finest / base) ** (1 / max(levels - 1, 1))
-        resolutions = tuple(round(base * growth**level) for level in range(levels))
-        return cls(resolutions, 2**log2_entries, features)
+        return cls(geometric_resolutions(levels, base, finest), 2**log2_entries, features)
 
     @property
     def table_shape(self) -> tuple[int, int, int]:

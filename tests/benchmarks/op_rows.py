@@ -34,30 +34,43 @@ def on(name, action):
     return run
 
 
+LATTICES = {
+    "3-D 16x2, 16 to 2048, 2^16 hashed": (16, 16, 2048, 16, 2, 3, False),
+    "3-D 16x4, 32 to 2048, 2^16 tiled": (16, 32, 2048, 16, 4, 3, True),
+}
+
+
+def encoders():
+    """Name, layout, its operator, and the corners that a lookup reads."""
+    for name, grid in GRIDS.items():
+        yield f"encode {name}", ops.GridLayout.geometric(*grid), ops.triplane_encode, 4
+    for name, grid in LATTICES.items():
+        yield f"grid {name}", ops.LatticeLayout.geometric(*grid), ops.grid_encode, 8
+
+
 def encoding_rows():
     points = torch.rand(SAMPLES, 3)
-    for name, grid in GRIDS.items():
-        layout = ops.GridLayout.geometric(*grid)
+    for name, layout, encode, corners in encoders():
         table = torch.randn(layout.table_shape, requires_grad=True)
         moved = points.clone().requires_grad_()
         out = layout.width * 4 * SAMPLES  # written once; the table is read from the cache
-        lookup = SAMPLES * layout.width * 8  # a product and a sum for each of four corners
+        lookup = SAMPLES * layout.width * 2 * corners  # a product and a sum for each corner
         gradient = torch.randn(SAMPLES, layout.width)
 
-        def forward(points=points, table=table, layout=layout):
-            return ops.triplane_encode(points, table, layout)
+        def forward(points=points, table=table, layout=layout, encode=encode):
+            return encode(points, table, layout)
 
         def both(points=points, forward=forward, gradient=gradient):
             forward(points).backward(gradient)
 
         items = {"items": SAMPLES, "unit": "points"}
         with torch.no_grad():
-            yield compared(f"encode {name}: forward", forward, bytes=out, flop=lookup, **items)
+            yield compared(f"{name}: forward", forward, bytes=out, flop=lookup, **items)
         yield compared(
-            f"encode {name}: + backward to table", both, bytes=3 * out, flop=2 * lookup, **items
+            f"{name}: + backward to table", both, bytes=3 * out, flop=2 * lookup, **items
         )
         yield compared(
-            f"encode {name}: + backward to points",
+            f"{name}: + backward to points",
             lambda moved=moved, both=both: both(moved),
             bytes=4 * out,
             flop=4 * lookup,

@@ -17,7 +17,7 @@ from nerf_talker.ops.cuda_build import emulated_recipe
 from tests.ops.emulated import SANITIZER
 
 HERE = Path(__file__).parent
-FILES = ["test_emulated_kernels.py", "test_emulated_fused.py"]
+FILES = ["test_emulated_kernels.py", "test_emulated_encodings.py", "test_emulated_fused.py"]
 RUNTIMES = {"address": "libasan.so", "thread": "libtsan.so"}
 SETTINGS = {
     "ASAN_OPTIONS": "detect_leaks=0",

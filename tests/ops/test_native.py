@@ -23,6 +23,9 @@ def calls(device):
 
     points, table = uniform(20, 3), uniform(*layout.table_shape)
     yield "triplane_encode", (points, table, list(layout.resolutions), layout.entries)
+    lattice = ops.LatticeLayout((4, 9), 50, 2)
+    points, table = uniform(20, 3), uniform(*lattice.table_shape)
+    yield "grid_encode", (points, table, list(lattice.resolutions), lattice.entries, False)
     yield "spherical_harmonics", (uniform(9, 3),)
     _, offsets = packed([3, 0, 6], device)
     yield "render_weights", (uniform(9), uniform(9), offsets)
@@ -53,10 +56,12 @@ def test_threads_do_not_change_a_bit(threads, generator):
     def everything():
         leaves = [v.clone().requires_grad_() for v in (points, table, density, values)]
         encoded = ops.triplane_encode(leaves[0], leaves[1], layout)
+        lattice = ops.LatticeLayout((9, 40), 1000, 2)
+        again = ops.grid_encode(leaves[0], leaves[1][0, : lattice.table_shape[0]], lattice)
         steps = torch.full_like(leaves[2], 0.1)
         summed, opacity = ops.composite(leaves[2], leaves[3], steps, *packed(counts, "cpu"))
-        total = (encoded * encoded.detach()).sum() + (summed * summed.detach()).sum()
-        return [encoded, summed, opacity, *torch.autograd.grad(total, leaves)]
+        total = sum((v * v.detach()).sum() for v in (encoded, again, summed))
+        return [encoded, again, summed, opacity, *torch.autograd.grad(total, leaves)]
 
     before = torch.get_num_threads()
     with running("cpu"):

@@ -7,6 +7,7 @@ import torch
 
 from nerf_talker import ops
 from nerf_talker.ops import reference
+from nerf_talker.ops.reference_grid import corner_index, grid_lookup, plane_dense
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -97,12 +98,10 @@ def test_hashed_and_dense_levels_agree_where_nothing_collides(generator):
     entries = 4096
     table = torch.zeros(3, entries, 2, dtype=torch.float64)
     row, column = torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij")
-    index = reference.hash_index(row.reshape(-1), column.reshape(-1), entries)
+    index = corner_index([column.reshape(-1), row.reshape(-1)], 6, entries)
     assert len(index.unique()) == 36
     table[:, index] = dense
-    torch.testing.assert_close(
-        reference.plane_hashed(points, table, 6), reference.plane_dense(points, dense, 6)
-    )
+    torch.testing.assert_close(grid_lookup(points, table, 6), plane_dense(points, dense, 6))
 
 
 def test_no_gradient_flows_to_points_on_the_border_or_outside(generator):
