@@ -28,40 +28,58 @@ template <class T> struct Rays {
     }
 };
 
+template <class T> int64_t endless_rays(const Rays<T>& rays, int64_t count) {
+    int64_t found = 0;
+    for (int64_t n = 0; n < count; ++n) found += endless(rays.near[n], rays.far[n], rays.step);
+    return found;
+}
+
+// An endless ray keeps nothing.
 template <class T>
-int count_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int64_t count,
-                  int64_t* counts) {
-    for (int64_t n = 0; n < count; ++n) {
-        const T length = rays.far[n] - rays.near[n];
-        if (length > T(0) && !(length < rays.step * T(INT32_MAX))) return NOT_FINITE;
-    }
+void count_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int64_t count,
+                   int64_t* counts) {
 #pragma omp parallel for schedule(dynamic, SCHEDULE) if (count > FEW)
     for (int64_t n = 0; n < count; ++n) {
         int64_t kept = 0;
-        march_ray(rays[n], grid, box, [&](int64_t) {
-            ++kept;
-            return true;
-        });
+        const MarchRay<T> ray = rays[n];
+        if (!endless(ray.near, ray.far, ray.step))
+            march_ray(ray, grid, box, [&](int64_t) {
+                ++kept;
+                return true;
+            });
         counts[n] = kept;
     }
-    return OK;
+}
+
+// First sample and count of each ray, cut off at the capacity.
+void place_samples(const int64_t* counts, int64_t count, int64_t capacity, int64_t* offsets,
+                   int64_t* totals) {
+    int64_t before = 0;
+    for (int64_t n = 0; n < count; ++n) {
+        const int64_t first = lesser(before, capacity);
+        offsets[2 * n] = first;
+        offsets[2 * n + 1] = lesser(counts[n], capacity - first);
+        before += counts[n];
+    }
+    totals[WANTED] = before;
+    totals[DROPPED] = greater<int64_t>(before - capacity, 0);
 }
 
 template <class T>
-int write_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int64_t count,
+void write_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int64_t count,
                   const int64_t* offsets, int64_t* ray_indices, T* starts) {
 #pragma omp parallel for schedule(dynamic, SCHEDULE) if (count > FEW)
     for (int64_t n = 0; n < count; ++n) {
         const MarchRay<T> ray = rays[n];
         int64_t at = offsets[2 * n];
         const int64_t end = at + offsets[2 * n + 1];
+        if (at >= end) continue;
         march_ray(ray, grid, box, [&](int64_t k) {
             ray_indices[at] = n;
             starts[at] = ray.start(k);
             return ++at < end;
         });
     }
-    return OK;
 }
 
 }  // namespace
@@ -79,15 +97,31 @@ int write_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int6
         const uint8_t* cells, const uint8_t* blocks, const T* box, int resolution, T step,         \
         int64_t count, int64_t* counts) {                                                          \
         const nt::Rays<T> rays{origins, directions, near, far, jitter, step};                      \
-        return nt::count_samples(rays, {cells, blocks, resolution}, box, count, counts);           \
+        if (nt::endless_rays(rays, count)) return nt::NOT_FINITE;                                  \
+        nt::count_samples(rays, {cells, blocks, resolution}, box, count, counts);                  \
+        return nt::OK;                                                                             \
     }                                                                                              \
     NT_API int nt_march_write_##SUFFIX(                                                            \
         const T* origins, const T* directions, const T* near, const T* far, const T* jitter,       \
         const uint8_t* cells, const uint8_t* blocks, const T* box, int resolution, T step,         \
         int64_t count, const int64_t* offsets, int64_t* ray_indices, T* starts) {                  \
         const nt::Rays<T> rays{origins, directions, near, far, jitter, step};                      \
-        return nt::write_samples(rays, {cells, blocks, resolution}, box, count, offsets,           \
-                                 ray_indices, starts);                                             \
+        nt::write_samples(rays, {cells, blocks, resolution}, box, count, offsets, ray_indices,     \
+                          starts);                                                                 \
+        return nt::OK;                                                                             \
+    }                                                                                              \
+    NT_API int nt_march_packed_##SUFFIX(                                                           \
+        const T* origins, const T* directions, const T* near, const T* far, const T* jitter,       \
+        const uint8_t* cells, const uint8_t* blocks, const T* box, int resolution, T step,         \
+        int64_t count, int64_t capacity, int64_t* scratch, int64_t* offsets,                       \
+        int64_t* ray_indices, T* starts, int64_t* totals) {                                        \
+        const nt::Rays<T> rays{origins, directions, near, far, jitter, step};                      \
+        const nt::Occupancy grid{cells, blocks, resolution};                                       \
+        nt::count_samples(rays, grid, box, count, scratch);                                        \
+        nt::place_samples(scratch, count, capacity, offsets, totals);                              \
+        totals[nt::ENDLESS] = nt::endless_rays(rays, count);                                       \
+        nt::write_samples(rays, grid, box, count, offsets, ray_indices, starts);                   \
+        return nt::OK;                                                                             \
     }                                                                                              \
     NT_API int nt_sh_##SUFFIX(const T* directions, int64_t count, T* out) {                        \
         for (int64_t n = 0; n < count; ++n) {                                                      \

@@ -28,13 +28,6 @@ struct Rays {
     }
 };
 
-// A ray that hits but has no finite end, or more steps than could ever be stored: no thread may
-// walk it. It gets no samples and march_scan counts it.
-NT_HD bool endless(float near, float far, float step) {
-    const float length = far - near;
-    return !(length <= 0.0f) && !(length < step * (float)INT32_MAX);
-}
-
 __global__ void box_hits(const float* origins, const float* directions, const float* box,
                          int64_t count, float* near, float* far) {
     const int64_t n = thread_index();
@@ -63,7 +56,7 @@ __global__ void march_count(Rays rays, nt::Occupancy grid, const float* box, int
     if (n >= count) return;
     const nt::MarchRay<float> ray = rays.load(n);
     int64_t kept = 0;
-    if (!endless(ray.near, ray.far, ray.step))
+    if (!nt::endless(ray.near, ray.far, ray.step))
         nt::march_ray(ray, grid, box, [&](int64_t) {
             ++kept;
             return true;
@@ -90,9 +83,7 @@ __global__ void march_write(Rays rays, nt::Occupancy grid, const float* box, int
 // threads are a short list.
 constexpr int64_t SCAN_SHARE = 128;
 
-// totals: samples wanted, samples dropped, endless rays.
 using Total = unsigned long long;
-constexpr int WANTED = 0, DROPPED = 1, ENDLESS = 2;
 
 __global__ void scan_shares(const int64_t* counts, const float* near, const float* far, float step,
                             int64_t count, int64_t* shares, Total* totals) {
@@ -103,10 +94,10 @@ __global__ void scan_shares(const int64_t* counts, const float* near, const floa
     Total refused = 0;
     for (int64_t n = begin; n < end; ++n) {
         sum += counts[n];
-        refused += endless(near[n], far[n], step) ? 1 : 0;
+        refused += nt::endless(near[n], far[n], step) ? 1 : 0;
     }
     shares[share] = sum;
-    if (refused) atomicAdd(totals + ENDLESS, refused);
+    if (refused) atomicAdd(totals + nt::ENDLESS, refused);
 }
 
 // One thread: N / 128 additions. Turns each share into the samples before it.
@@ -117,8 +108,8 @@ __global__ void scan_starts(int64_t* shares, int64_t count, int64_t capacity, To
         shares[i] = before;
         before += share;
     }
-    totals[WANTED] = (Total)before;
-    totals[DROPPED] = (Total)(before > capacity ? before - capacity : 0);
+    totals[nt::WANTED] = (Total)before;
+    totals[nt::DROPPED] = (Total)(before > capacity ? before - capacity : 0);
 }
 
 // First sample and count of each ray, cut off at the capacity.
@@ -134,6 +125,24 @@ __global__ void scan_offsets(const int64_t* counts, const int64_t* shares, int64
         offsets[2 * n + 1] = nt::lesser(wanted, capacity - first);
         before += wanted;
     }
+}
+
+int64_t shares_of(int64_t count) { return (count + SCAN_SHARE - 1) / SCAN_SHARE; }
+
+// counts (N) to offsets (N, 2), none beyond `capacity`, and totals.
+cudaError_t scan(const int64_t* counts, const Rays& rays, int64_t count, int64_t capacity,
+                 int64_t* shares, int64_t* offsets, Total* totals, void* stream) {
+    const int64_t parts = shares_of(count);
+    NT_LAUNCH(scan_shares, blocks_for(parts), BLOCK, stream, counts, rays.near, rays.far, rays.step,
+              count, shares, totals);
+    cudaError_t error = cudaGetLastError();
+    if (error != cudaSuccess) return error;
+    NT_LAUNCH(scan_starts, 1, 1, stream, shares, parts, capacity, totals);
+    error = cudaGetLastError();
+    if (error != cudaSuccess) return error;
+    NT_LAUNCH(scan_offsets, blocks_for(parts), BLOCK, stream, counts, shares, count, capacity,
+              offsets);
+    return cudaGetLastError();
 }
 
 }  // namespace
@@ -186,30 +195,6 @@ NT_API int ntc_march_count_f32(const float* origins, const float* directions, co
     return cudaGetLastError();
 }
 
-// counts (N) to offsets (N, 2), none beyond `capacity`, and totals (3); shares is scratch for
-// (N + 127) / 128 numbers.
-NT_API int ntc_march_scan_f32(const int64_t* counts, const float* near, const float* far, float step,
-                              int64_t count, int64_t capacity, int64_t* shares, int64_t* offsets,
-                              int64_t* totals, int device, void* stream) {
-    if (too_many(count) || capacity < 0) return cudaErrorInvalidValue;
-    const DeviceGuard guard(device);
-    if (guard.error() != cudaSuccess) return guard.error();
-    Total* const sums = reinterpret_cast<Total*>(totals);
-    cudaError_t error = cudaMemsetAsync(totals, 0, 3 * sizeof(Total), (cudaStream_t)stream);
-    if (error != cudaSuccess || count == 0) return error;
-    const int64_t parts = (count + SCAN_SHARE - 1) / SCAN_SHARE;
-    NT_LAUNCH(scan_shares, blocks_for(parts), BLOCK, stream, counts, near, far, step, count, shares,
-              sums);
-    error = cudaGetLastError();
-    if (error != cudaSuccess) return error;
-    NT_LAUNCH(scan_starts, 1, 1, stream, shares, parts, capacity, sums);
-    error = cudaGetLastError();
-    if (error != cudaSuccess) return error;
-    NT_LAUNCH(scan_offsets, blocks_for(parts), BLOCK, stream, counts, shares, count, capacity,
-              offsets);
-    return cudaGetLastError();
-}
-
 // Writes the samples that offsets (N, 2) has room for: ray_indices and starts (capacity).
 NT_API int ntc_march_write_f32(const float* origins, const float* directions, const float* near,
                                const float* far, const float* jitter, const uint8_t* cells,
@@ -222,5 +207,34 @@ NT_API int ntc_march_write_f32(const float* origins, const float* directions, co
     const Rays rays{origins, directions, near, far, jitter, step};
     NT_LAUNCH(march_write, blocks_for(count), BLOCK, stream, rays,
               nt::Occupancy{cells, blocks, resolution}, box, count, offsets, ray_indices, starts);
+    return cudaGetLastError();
+}
+
+// Counts, scans and writes without waiting: offsets (N, 2), ray_indices and starts (capacity), of
+// which what lies behind the last sample stays as it is, and totals (3, see MarchTotal). scratch
+// holds N + N / 128 rounded up numbers.
+NT_API int ntc_march_packed_f32(const float* origins, const float* directions, const float* near,
+                                const float* far, const float* jitter, const uint8_t* cells,
+                                const uint8_t* blocks, const float* box, int resolution, float step,
+                                int64_t count, int64_t capacity, int64_t* scratch, int64_t* offsets,
+                                int64_t* ray_indices, float* starts, int64_t* totals, int device,
+                                void* stream) {
+    if (too_many(count) || capacity < 0 || resolution < 1 || !(step > 0.0f))
+        return cudaErrorInvalidValue;
+    const DeviceGuard guard(device);
+    if (guard.error() != cudaSuccess) return guard.error();
+    const size_t bytes = nt::MARCH_TOTALS * sizeof(Total);
+    cudaError_t error = cudaMemsetAsync(totals, 0, bytes, (cudaStream_t)stream);
+    if (error != cudaSuccess || count == 0) return error;
+    const Rays rays{origins, directions, near, far, jitter, step};
+    const nt::Occupancy grid{cells, blocks, resolution};
+    NT_LAUNCH(march_count, blocks_for(count), BLOCK, stream, rays, grid, box, count, scratch);
+    error = cudaGetLastError();
+    if (error != cudaSuccess) return error;
+    error = scan(scratch, rays, count, capacity, scratch + count, offsets,
+                 reinterpret_cast<Total*>(totals), stream);
+    if (error != cudaSuccess) return error;
+    NT_LAUNCH(march_write, blocks_for(count), BLOCK, stream, rays, grid, box, count, offsets,
+              ray_indices, starts);
     return cudaGetLastError();
 }

@@ -40,6 +40,15 @@ struct Occupancy {
     NT_HD int block_resolution() const { return (resolution + BLOCK - 1) / BLOCK; }
 };
 
+// A ray that hits but has no finite end, or more steps than could ever be stored.
+template <class T> NT_HD bool endless(T near, T far, T step) {
+    const T length = far - near;
+    return !(length <= T(0)) && !(length < step * T(INT32_MAX));
+}
+
+// What a march into buffers of a fixed capacity reports.
+enum MarchTotal { WANTED, DROPPED, ENDLESS, MARCH_TOTALS };
+
 template <class T> struct MarchRay {
     T origin[3], direction[3];
     T near, far, step, jitter;

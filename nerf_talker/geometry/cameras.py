@@ -24,9 +24,11 @@ def pixel_rays(
     Returns:
         N rays; ``far <= near`` where a ray misses the box.
     """
-    point = pixels.flip(-1).to(box.dtype) + 0.5
-    centre = point.new_tensor(camera.centre)
-    in_camera = torch.cat([(point - centre) / camera.focal, torch.ones_like(point[:, :1])], -1)
+    down, right = (pixels.to(box.dtype) + 0.5).unbind(-1)
+    across, along = right - camera.centre[0], down - camera.centre[1]
+    in_camera = torch.stack(
+        [across / camera.focal, along / camera.focal, torch.ones_like(down)], -1
+    )
     in_camera = in_camera / in_camera.norm(dim=-1, keepdim=True)
     pose = camera_to_head[frame]
     directions = (pose[:, :3, :3] @ in_camera[..., None])[..., 0]

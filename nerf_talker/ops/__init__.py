@@ -8,16 +8,18 @@ mathematics in pure torch of :mod:`nerf_talker.ops.reference`.
 from nerf_talker.ops.composite import composite, render_weights
 from nerf_talker.ops.direction import spherical_harmonics
 from nerf_talker.ops.grid import LatticeLayout, grid_encode
-from nerf_talker.ops.march import Samples, march, ray_box
+from nerf_talker.ops.march import PackedSamples, Samples, march, march_packed, ray_box
 from nerf_talker.ops.triplane import GridLayout, triplane_encode
 
 __all__ = [
     "GridLayout",
     "LatticeLayout",
+    "PackedSamples",
     "Samples",
     "composite",
     "grid_encode",
     "march",
+    "march_packed",
     "ray_box",
     "render_weights",
     "spherical_harmonics",

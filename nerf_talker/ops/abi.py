@@ -31,6 +31,7 @@ SIGNATURES = {
     "ray_box": "ppplpp",
     "march_count": "ppppppppirlp",
     "march_write": "ppppppppirlppp",
+    "march_packed": "ppppppppirllppppp",
     "render_weights": "pppllp",
     "render_weights_backward": "ppppllpp",
     "composite": "ppppllipp",

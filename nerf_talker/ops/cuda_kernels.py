@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,10 @@ from nerf_talker.errors import BackendError
 from nerf_talker.ops.abi import ABI, NativeLibrary
 from nerf_talker.ops.build import BuildError, cached_library, sources_fingerprint
 from nerf_talker.ops.cuda_build import cuda_recipe, emulated_recipe
+from nerf_talker.ops.register_rays import endless_text
 
 PACKAGED = Path(__file__).with_name("libnerf_talker_cuda.so")
 """Where ``setup.py`` puts the library it compiled."""
-
-_SCAN_SHARE = 128  # SCAN_SHARE of rays.cu
 
 # Arguments that are read a whole entry at a time.
 _ENTRIES = {
@@ -34,14 +32,10 @@ _ENTRIES = {
     "grid_encode_backward": (0, 2),
 }
 
-_POINTER, _LONG = ctypes.c_void_p, ctypes.c_int64
+_POINTER = ctypes.c_void_p
 
 # What only this library has; each ends with the device and the stream.
 _SIGNATURES: dict[str, list[Any]] = {
-    "march_scan": [
-        *(_POINTER, _POINTER, _POINTER, ctypes.c_float, _LONG, _LONG),
-        *(_POINTER, _POINTER, _POINTER, ctypes.c_int, _POINTER),
-    ],
     "fused_scalar": [_POINTER, ctypes.c_int, _POINTER],
     "fused_render": [_POINTER, ctypes.c_int, _POINTER],
 }
@@ -75,22 +69,14 @@ class KernelLibrary(NativeLibrary):
         """
         whole = _ENTRIES.get(name, ())
         given = tuple(aligned(v) if k in whole else v for k, v in enumerate(given))
-        self.launch(name, dtype, *given)
+        tensor = next(value for value in given if isinstance(value, Tensor))
+        with _current(tensor):
+            super().call(name, dtype, *given)
         if name == "march_count" and len(given[2]):
             # The caller is about to wait for the counts anyway.
             endless = int(_endless(given[2], given[3], given[9]).sum())
             if endless:
-                raise BackendError(f"march ({self.name} back-end): {_endless_text(endless)}")
-
-    def launch(self, name: str, dtype: torch.dtype, *given: Any) -> None:
-        """Call one function without waiting for anything it computes.
-
-        Raises:
-            BackendError: The launch fails.
-        """
-        tensor = next(value for value in given if isinstance(value, Tensor))
-        with _current(tensor):
-            super().call(name, dtype, *given)
+                raise BackendError(f"march ({self.name} back-end): {endless_text(endless)}")
 
     def call_struct(self, name: str, address: Any, result: Tensor) -> None:
         """Call a function that takes one structure; ``result`` says on which device.
@@ -116,88 +102,6 @@ class KernelLibrary(NativeLibrary):
         meaning = self.handle.ntc_error(code).decode()
         cure = _CURES.get(code)
         return f"CUDA error {code}, {meaning}" + (f": {cure}" if cure else "")
-
-
-@dataclass(frozen=True)
-class PackedSamples:
-    """March result in buffers of a fixed capacity M; nothing of it has been waited for.
-
-    Attributes:
-        ray_indices: (M,) int64; 0 behind the last sample.
-        starts: (M,) metres; 0 behind the last sample.
-        ray_offsets: (N, 2) int64 first sample and count of each ray.
-        totals: (3,) int64 samples wanted, samples dropped for want of capacity, rays without a
-            finite end.
-    """
-
-    ray_indices: Tensor
-    starts: Tensor
-    ray_offsets: Tensor
-    totals: Tensor
-
-    def check(self) -> None:
-        """Wait for the totals and refuse a march that is not whole.
-
-        Raises:
-            BackendError: Samples were dropped, or rays were refused.
-        """
-        wanted, dropped, endless = self.totals.tolist()
-        if endless:
-            raise BackendError(f"march: {_endless_text(endless)}")
-        if dropped:
-            raise BackendError(
-                f"march: {dropped} of {wanted} samples dropped; the capacity is {wanted - dropped}"
-            )
-
-
-def march_packed(
-    library: KernelLibrary,
-    origins: Tensor,
-    directions: Tensor,
-    near: Tensor,
-    far: Tensor,
-    cells: Tensor,
-    blocks: Tensor | None,
-    box: Tensor,
-    step: float,
-    jitter: Tensor,
-    capacity: int,
-) -> PackedSamples:
-    """March into fixed buffers without waiting for the device, so that a CUDA graph can hold it.
-
-    Args:
-        library: Emulated or CUDA.
-        origins: (N, 3) metres.
-        directions: (N, 3) unit length.
-        near: (N,) metres.
-        far: (N,) metres.
-        cells: (R, R, R) bool.
-        blocks: (ceil(R / 4),) * 3 bool from ``coarse_occupancy``, or None.
-        box: (2, 3) metres.
-        step: Sample length in metres.
-        jitter: (N,) in [0, 1).
-        capacity: Most samples kept; those of the last rays are dropped, and counted.
-
-    Returns:
-        Samples in ray order.
-
-    Raises:
-        BackendError: A launch fails.
-    """
-    rays = [value.contiguous() for value in (origins, directions, near, far, jitter)]
-    grid = (cells.contiguous(), blocks, box.contiguous(), cells.shape[0], step, len(near))
-    device, dtype = near.device, near.dtype
-    counts = torch.empty(len(near), dtype=torch.int64, device=device)
-    shares = torch.empty(-(-len(near) // _SCAN_SHARE), dtype=torch.int64, device=device)
-    offsets = torch.empty(len(near), 2, dtype=torch.int64, device=device)
-    totals = torch.empty(3, dtype=torch.int64, device=device)
-    ray_indices = torch.zeros(capacity, dtype=torch.int64, device=device)
-    starts = near.new_zeros(capacity)
-    library.launch("march_count", dtype, *rays, *grid, counts)
-    sizes = (step, len(near), capacity)
-    library.call("march_scan", dtype, counts, rays[2], rays[3], *sizes, shares, offsets, totals)
-    library.call("march_write", dtype, *rays, *grid, offsets, ray_indices, starts)
-    return PackedSamples(ray_indices, starts, offsets, totals)
 
 
 def emulated_library() -> KernelLibrary:
@@ -258,7 +162,3 @@ def aligned(value: Tensor) -> Tensor:
 def _endless(near: Tensor, far: Tensor, step: float) -> Tensor:
     length = far - near
     return ~(length <= 0) & ~(length < step * (2**31 - 1))
-
-
-def _endless_text(rays: int) -> str:
-    return f"{rays} rays that hit have no finite far, or far more steps than memory holds"

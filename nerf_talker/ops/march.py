@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nerf_talker.errors import BackendError
 from nerf_talker.ops import reference
 from nerf_talker.ops.backend import library_for
 from nerf_talker.ops.checks import check_bool, check_floating, check_shape
 from nerf_talker.ops.register import operators
+from nerf_talker.ops.register_rays import endless_text
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,43 @@ class Samples:
     ray_indices: Tensor
     starts: Tensor
     ray_offsets: Tensor
+
+
+@dataclass(frozen=True)
+class PackedSamples:
+    """March result in buffers of a fixed capacity M; nothing of it has been waited for.
+
+    Attributes:
+        ray_indices: (M,) int64, non-decreasing; the last ray behind the last sample.
+        starts: (M,) metres; 0 behind the last sample.
+        ray_offsets: (N, 2) int64 first sample and count of each ray, all below M.
+        totals: (3,) int64 samples wanted, samples dropped for want of capacity, rays without a
+            finite end (which keep none).
+    """
+
+    ray_indices: Tensor
+    starts: Tensor
+    ray_offsets: Tensor
+    totals: Tensor
+
+    def used(self) -> Tensor:
+        """(M,) bool: whether there is a sample; made without waiting."""
+        place = torch.arange(len(self.starts), device=self.starts.device)
+        return place < self.totals[0] - self.totals[1]
+
+    def check(self) -> None:
+        """Wait for the totals and refuse a march that is not whole.
+
+        Raises:
+            BackendError: Samples were dropped, or rays were refused.
+        """
+        wanted, dropped, endless = self.totals.tolist()
+        if endless:
+            raise BackendError(f"march: {endless_text(endless)}")
+        if dropped:
+            raise BackendError(
+                f"march: {dropped} of {wanted} samples dropped; the capacity is {wanted - dropped}"
+            )
 
 
 def ray_box(origins: Tensor, directions: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,6 +116,70 @@ def march(
     Raises:
         ValueError: A shape, dtype or device does not fit, or the step is not positive.
     """
+    jitter = _checked(origins, directions, near, far, occupancy, box, step, jitter)
+    given = (origins, directions, near, far, box, jitter)
+    run = reference.march
+    if not _differentiable(*given) and library_for(*given):
+        run = operators().march
+    return Samples(*run(origins, directions, near, far, occupancy, box, step, jitter))
+
+
+def march_packed(
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    occupancy: Tensor,
+    box: Tensor,
+    step: float,
+    jitter: Tensor,
+    capacity: int,
+) -> PackedSamples:
+    """March into fixed buffers: on a GPU nothing waits, so that a CUDA graph can hold it.
+
+    Arguments as :func:`march`, whose samples it finds in the same order.
+
+    Args:
+        origins: (N, 3) metres.
+        directions: (N, 3) unit length.
+        near: (N,) metres.
+        far: (N,) metres.
+        occupancy: (R, R, R) bool.
+        box: (2, 3) metres.
+        step: Sample length in metres.
+        jitter: (N,) in [0, 1).
+        capacity: Most samples kept; those of the last rays are dropped, and counted.
+
+    Returns:
+        Samples in ray order.
+
+    Raises:
+        ValueError: A shape, dtype or device does not fit, the step is not positive, or the
+            capacity is negative.
+    """
+    jitter = _checked(origins, directions, near, far, occupancy, box, step, jitter)
+    if capacity < 0:
+        raise ValueError(f"march: capacity is {capacity}, needs to be at least 0")
+    given = (origins, directions, near, far, box, jitter)
+    run = reference.march_packed
+    if not _differentiable(*given) and library_for(*given):
+        run = operators().march_packed
+    return PackedSamples(
+        *run(origins, directions, near, far, occupancy, box, step, jitter, capacity)
+    )
+
+
+def _checked(
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    occupancy: Tensor,
+    box: Tensor,
+    step: float,
+    jitter: Tensor,
+) -> Tensor:
+    """Refuse arguments of a march that do not fit; the jitter in the dtype of the rays."""
     count = len(origins)
     check_shape("march", "origins", origins, None, 3)
     check_shape("march", "directions", directions, count, 3)
@@ -88,12 +191,7 @@ def march(
     if not step > 0:
         raise ValueError(f"march: step is {step}, needs to be positive")
     check_bool("march", occupancy=occupancy)
-    jitter = jitter.to(near.dtype)
-    given = (origins, directions, near, far, box, jitter)
-    run = reference.march
-    if not _differentiable(*given) and library_for(*given):
-        run = operators().march
-    return Samples(*run(origins, directions, near, far, occupancy, box, step, jitter))
+    return jitter.to(near.dtype)
 
 
 def _differentiable(*values: Tensor) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "grid_encode",
     "level_sizes",
     "march",
+    "march_packed",
     "occupied",
     "ray_box",
     "render_weights",
@@ -102,6 +103,32 @@ def march(
     counts = torch.bincount(ray, minlength=len(near))
     first = torch.cumsum(counts, 0) - counts
     return ray, start, torch.stack([first, counts], -1)
+
+
+def march_packed(
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    occupancy: Tensor,
+    box: Tensor,
+    step: float,
+    jitter: Tensor,
+    capacity: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same in buffers of a fixed size; see :func:`nerf_talker.ops.march_packed`."""
+    length = far - near
+    endless = ~(length <= 0) & ~(length < step * (2**31 - 1))
+    near, far = near.masked_fill(endless, 0), far.masked_fill(endless, 0)
+    ray, start, offsets = march(origins, directions, near, far, occupancy, box, step, jitter)
+    wanted, kept = len(ray), min(len(ray), capacity)
+    ray_indices = ray.new_full((capacity,), max(len(near) - 1, 0))
+    ray_indices[:kept] = ray[:kept]
+    starts = torch.cat([start[:kept], start.new_zeros(capacity - kept)])
+    first = offsets[:, 0].clamp(max=capacity)
+    offsets = torch.stack([first, torch.minimum(offsets[:, 1], capacity - first)], -1)
+    totals = torch.stack([ray.new_tensor(wanted), ray.new_tensor(wanted - kept), endless.sum()])
+    return ray_indices, starts, offsets, totals
 
 
 def render_weights(

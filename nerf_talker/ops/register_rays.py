@@ -10,6 +10,9 @@ from torch import Tensor
 
 from nerf_talker.ops.abi import NativeLibrary
 
+SCAN_SHARE = 128
+"""Rays that one thread of the scan sums; SCAN_SHARE of rays.cu."""
+
 BLOCK = 4
 """Cells along an edge of a block of the coarse occupancy; Occupancy::BLOCK of march.h."""
 
@@ -53,6 +56,46 @@ def _march(
     found = (offsets, ray_indices, starts)
     library.call("march_write", dtype, *given, cells, blocks, box, *sizes, *found)
     return ray_indices, starts, offsets
+
+
+def _march_packed(
+    library: NativeLibrary,
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    occupancy: Tensor,
+    box: Tensor,
+    step: float,
+    jitter: Tensor,
+    capacity: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    cells = occupancy.contiguous()
+    given = [value.contiguous() for value in (origins, directions, near, far, jitter)]
+    grid = (cells, coarse_occupancy(cells), box.contiguous(), cells.shape[0], step)
+    rays, device = len(origins), origins.device
+    scratch = torch.empty(rays + -(-rays // SCAN_SHARE), dtype=torch.int64, device=device)
+    # What lies behind the last sample belongs to no ray's span; its length is held to zero.
+    ray_indices = torch.full((capacity,), max(rays - 1, 0), dtype=torch.int64, device=device)
+    offsets = torch.empty(rays, 2, dtype=torch.int64, device=device)
+    totals = torch.empty(3, dtype=torch.int64, device=device)
+    found = (offsets, ray_indices, near.new_zeros(capacity), totals)
+    sizes = (rays, capacity)
+    library.call("march_packed", near.dtype, *given, *grid, *sizes, scratch, *found)
+    return ray_indices, found[2], offsets, totals
+
+
+def _march_packed_fake(origins: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    rays, capacity = origins.shape[0], rest[-1]
+    whole = [
+        origins.new_empty(shape, dtype=torch.int64) for shape in ((capacity,), (rays, 2), (3,))
+    ]
+    return whole[0], origins.new_empty(capacity), whole[1], whole[2]
+
+
+def endless_text(rays: int) -> str:
+    """What is wrong with rays that no march can walk."""
+    return f"{rays} rays that hit have no finite far, or far more steps than memory holds"
 
 
 def coarse_occupancy(cells: Tensor) -> Tensor:
@@ -175,6 +218,13 @@ OPERATORS: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
         " Tensor box, float step, Tensor jitter) -> (Tensor, Tensor, Tensor)",
         _march,
         _march_fake,
+    ),
+    (
+        "march_packed(Tensor origins, Tensor directions, Tensor near, Tensor far,"
+        " Tensor occupancy, Tensor box, float step, Tensor jitter, int capacity)"
+        " -> (Tensor, Tensor, Tensor, Tensor)",
+        _march_packed,
+        _march_packed_fake,
     ),
     (
         "render_weights(Tensor density, Tensor steps, Tensor offsets) -> Tensor",

@@ -76,9 +76,12 @@ class OccupancyGrid(nn.Module):
 
     def bounds(self) -> Tensor:
         """(2, 3) the tight box around the set cells, metres; the whole box when none is set."""
-        size = (self.box[1] - self.box[0]) / self.config.resolution
-        index = self.cells.nonzero()
-        if not len(index):
-            return self.box
-        low = self.box[0] + index.amin(0) * size
-        return torch.stack([low, self.box[0] + (index.amax(0) + 1) * size])
+        resolution = self.config.resolution
+        size = (self.box[1] - self.box[0]) / resolution
+        # Without nonzero, which would make every training step wait for a GPU.
+        used = torch.stack([self.cells.any(a).any(b) for a, b in ((1, 1), (0, 1), (0, 0))])
+        index = torch.arange(resolution, device=used.device)
+        first = torch.where(used, index, resolution).amin(1)
+        last = torch.where(used, index, -1).amax(1)
+        tight = torch.stack([self.box[0] + first * size, self.box[0] + (last + 1) * size])
+        return torch.where(used.any(), tight, self.box)

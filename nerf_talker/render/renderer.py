@@ -7,14 +7,19 @@ from torch import Tensor
 
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.ops import composite, march, render_weights
+from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import RayBundle, RaySamples, RenderOutput
 
 
-def sample_rays(talker: Talker, rays: RayBundle, jitter: Tensor) -> RaySamples:
+def sample_rays(
+    talker: Talker, rays: RayBundle, jitter: Tensor, budget: SampleBudget | None = None
+) -> RaySamples:
     """March ``rays`` through the talker's occupied cells; ``jitter`` (N,) in [0, 1)."""
     step = talker.config.step
     grid = talker.occupancy
+    if budget is not None:
+        return budget.sample(rays, grid.cells, grid.box, step, jitter)
     found = march(
         rays.origins, rays.directions, rays.near, rays.far, grid.cells, grid.box, step, jitter
     )
@@ -27,6 +32,7 @@ def render_rays(
     condition: HeadCondition,
     jitter: Tensor,
     observe: bool = False,
+    budget: SampleBudget | None = None,
 ) -> RenderOutput:
     """Render N rays.
 
@@ -36,11 +42,12 @@ def render_rays(
         condition: T driven frames.
         jitter: (N,) offset of the sample lattice in steps.
         observe: Let the occupancy grid remember the rendering weights (training).
+        budget: Sizes the samples without waiting for the device; None counts them exactly.
 
     Returns:
         Premultiplied colour, opacity, depth and gates; differentiable.
     """
-    samples = sample_rays(talker, rays, jitter)
+    samples = sample_rays(talker, rays, jitter, budget)
     points = samples.positions(rays)
     field = talker.head(
         points,

@@ -55,8 +55,9 @@ class PixelBatch:
     face: Tensor
 
     def to(self, device: torch.device) -> PixelBatch:
-        """The same batch on another device."""
-        return PixelBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        """The same batch on another device, which is not waited for."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return PixelBatch(*(value.to(device, non_blocking=True) for value in values))
 
 
 class PixelSampler:

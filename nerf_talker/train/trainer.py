@@ -16,6 +16,7 @@ from nerf_talker.errors import TrainingError
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.geometry.cameras import pixel_rays
 from nerf_talker.losses import charbonnier, opacity_entropy
+from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker, TalkerConfig
@@ -63,6 +64,7 @@ class Trainer:
         self.optimiser = self._optimiser()
         self.average = MovingAverage(self.talker.head, train.ema_decay)
         self.autocast = resolve_precision(train.precision, self.device)
+        self.budget = SampleBudget.where_it_helps(self.device)
         self.step = 0
         self.seconds = 0.0
         self.notes: dict[str, float] = {}
@@ -107,7 +109,8 @@ class Trainer:
         begun = time.perf_counter()
         while self.step < self.config.steps:
             row = self._take_step()
-            if self.step % self.config.log_interval == 0 or self.step == self.config.steps:
+            if self._logs(self.step):
+                row = self._settled(row)
                 self.run.log({**row, "seconds": self.seconds + time.perf_counter() - begun})
                 bar.set_postfix(rgb=f"{row['rgb']:.4f}", samples=f"{row['samples_per_ray']:.1f}")
             self._after_step()
@@ -145,7 +148,16 @@ class Trainer:
         self.run.log({"step": 0, "seconds": self.seconds, **self.notes})
         self._save()
 
+    def _logs(self, step: int) -> bool:
+        return step % self.config.log_interval == 0 or step == self.config.steps
+
+    def _settled(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A step's figures as numbers, which waits for the device, and what a budget dropped."""
+        row = {name: v.item() if torch.is_tensor(v) else v for name, v in row.items()}
+        return row if self.budget is None else row | {"samples_dropped": self.budget.settle()}
+
     def _take_step(self) -> dict[str, Any]:
+        """One step; its figures, those of a GPU as tensors that nothing has waited for."""
         config = self.config
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * config.final_learning_rate ** (self.step / config.steps)
@@ -153,7 +165,9 @@ class Trainer:
         batch = self.sampler.draw(self.generator, config.warmup_rays if early else None)
         losses, samples, opacity = self._losses(batch.to(self.device))
         total = losses["rgb"] + config.opacity_entropy * losses["opacity_entropy"]
-        if not bool(torch.isfinite(total)):
+        # Asking a GPU at every step costs more than to learn of it some steps late.
+        asked = self.device.type == "cpu" or self._logs(self.step + 1)
+        if asked and not bool(torch.isfinite(total)):
             raise TrainingError(
                 f"step {self.step}: the loss is {float(total.detach())}; frames "
                 f"{sorted(set(batch.frames.tolist()))}; check them, or train into a new folder "
@@ -163,19 +177,18 @@ class Trainer:
         total.backward()
         self.optimiser.step()
         self.step += 1
-        if self.step == EMPTY_CHECK_STEP and opacity < EMPTY_OPACITY:
+        if self.step == EMPTY_CHECK_STEP and float(opacity) < EMPTY_OPACITY:
             raise TrainingError(
-                f"step {self.step}: the face is empty (opacity {opacity:.2f}); check the masks and "
-                "poses in the dataset's report.html, or train into a new folder with another "
+                f"step {self.step}: the face is empty (opacity {float(opacity):.2f}); check the "
+                "masks and poses in the dataset's report.html, or train into a new folder with another "
                 "train.seed"
             )
         row: dict[str, Any] = {"step": self.step}
-        row |= {name: float(value.detach()) for name, value in losses.items()}
+        row |= {name: value.detach() for name, value in losses.items()}
         return row | {"samples_per_ray": samples, "face_opacity": opacity}
 
-    def _losses(self, batch: PixelBatch) -> tuple[dict[str, Tensor], float, float]:
+    def _losses(self, batch: PixelBatch) -> tuple[dict[str, Tensor], float, Tensor]:
         """Loss terms, mean samples per ray, and mean opacity in the face."""
-        generator = self.generator
         driving = self.driving.select(batch.frames)
         condition = self.talker.condition(driving)
         condition = self._augment(condition)
@@ -186,11 +199,13 @@ class Trainer:
             batch.frame,
             self.talker.occupancy.bounds(),
         )
-        jitter = torch.rand(len(rays), generator=generator).to(self.device)
+        jitter = self._uniform(len(rays))
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            out = render_rays(self.talker, rays, condition, jitter, observe=True)
+            out = render_rays(
+                self.talker, rays, condition, jitter, observe=True, budget=self.budget
+            )
         # A random background per ray supervises opacity without a torso and leaves no floaters.
-        behind = torch.rand(len(rays), 3, generator=generator).to(self.device)
+        behind = self._uniform(len(rays), 3)
         target = batch.rgb * batch.alpha[:, None] + behind * (1 - batch.alpha[:, None])
         predicted = out.rgb + behind * (1 - out.opacity[:, None])
         losses = {
@@ -198,15 +213,21 @@ class Trainer:
             "opacity_entropy": opacity_entropy(out.opacity).mean(),
         }
         inside = batch.face & (batch.alpha > 0.9)
-        opacity = float(out.opacity.detach()[inside].mean()) if bool(inside.any()) else 1.0
+        seen = (out.opacity.detach() * inside).sum() / inside.sum().clamp(min=1)
+        opacity = torch.where(inside.any(), seen, 1.0)
         return losses, out.samples / max(len(rays), 1), opacity
+
+    def _uniform(self, *shape: int) -> Tensor:
+        """Random numbers in [0, 1), drawn here and sent to the device, which is not waited for."""
+        drawn = torch.rand(shape, generator=self.generator)
+        return drawn.to(self.device, non_blocking=True)
 
     def _augment(self, condition: HeadCondition) -> HeadCondition:
         """Noise on the mouth code, and the neutral appearance for a part of the frames."""
         mouth, appearance = condition.mouth, condition.appearance
-        noise = torch.randn(mouth.shape, generator=self.generator).to(mouth.device)
-        kept = torch.rand(len(mouth), 1, generator=self.generator) >= self.config.appearance_drop
-        kept = kept.to(mouth.device)
+        noise = torch.randn(mouth.shape, generator=self.generator)
+        noise = noise.to(mouth.device, non_blocking=True)
+        kept = self._uniform(len(mouth), 1) >= self.config.appearance_drop
         return HeadCondition(
             mouth + self.config.code_noise * noise, condition.expression, appearance * kept
         )

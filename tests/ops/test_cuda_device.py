@@ -9,8 +9,8 @@ import torch
 from nerf_talker import ops
 from nerf_talker.ops import backend
 from nerf_talker.ops.cuda_fused import FoldedHead, Rays, Scene, fused_render
-from nerf_talker.ops.cuda_kernels import march_packed
 from tests.ops.test_emulated_fused import CONFIGS, LIBRARY, STEP, largest_difference, setting
+from tests.train.test_train import trainer
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="torch sees no CUDA GPU: no kernel was run on one"
@@ -64,23 +64,24 @@ def test_a_graph_holds_march_encode_and_composite(kernels, generator):
 
     def render():
         near, far = ops.ray_box(origins, directions, box)
-        given = (origins, directions, near, far, cells, None, box, 0.05, jitter, 20_000)
-        found = march_packed(kernels, *given)
+        given = (origins, directions, near, far, cells, box, 0.05, jitter, 20_000)
+        found = ops.march_packed(*given)
         middle = found.starts + 0.025
         points = origins[found.ray_indices] + directions[found.ray_indices] * middle[:, None]
         values = ops.triplane_encode((points - box[0]) / (box[1] - box[0]), table, layout)
-        steps = torch.full_like(middle, 0.05)
+        steps = 0.05 * found.used()
         density = values[:, 0].abs()
         return ops.composite(density, values, steps, found.ray_indices, found.ray_offsets)[0]
 
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        wanted = render()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        captured = render()
+    with backend.using("cuda"):
+        with torch.cuda.stream(side):
+            wanted = render()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            captured = render()
     graph.replay()
     torch.cuda.synchronize()
     torch.testing.assert_close(captured, wanted)
@@ -98,3 +99,19 @@ def test_block_sums_equal_plain_atomics(kernels, generator):
         gradients.append(leaf.grad.cpu())
     scale = float(gradients[0].abs().max())
     assert float((gradients[0] - gradients[1]).abs().max()) <= 1e-5 * scale
+
+
+def test_a_training_step_waits_for_nothing(kernels, ellipse, tmp_path):
+    with backend.using("cuda"):
+        made = trainer(ellipse, tmp_path, device="cuda", log_interval=1000)
+        made._move()
+        assert made.budget is not None
+        for _ in range(3):  # the first counts its samples, which has to wait
+            made._take_step()
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            made._take_step()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert made._settled({"step": made.step})["samples_dropped"] == 0

@@ -9,8 +9,6 @@ import torch
 from nerf_talker import ops
 from nerf_talker.errors import BackendError
 from nerf_talker.ops import backend, reference
-from nerf_talker.ops.cuda_kernels import march_packed
-from nerf_talker.ops.register_rays import coarse_occupancy
 from tests.ops.backends import assert_near
 from tests.ops.emulated import library, shared_memory
 
@@ -195,61 +193,30 @@ def test_ray_box(kind, generator):
     assert_near(far[hit], wanted[1][hit], TOLERANCE)
 
 
-def marched(kind, generator, capacity, resolution=9, coarse=True):
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("capacity", [0, 500, 20_000])
+def test_march_into_fixed_buffers_is_the_march_as_far_as_it_fits(kind, capacity, generator):
     origins, directions = rays(kind, generator)
     near, far = ops.ray_box(origins, directions, BOX)
-    cells = torch.rand(resolution, resolution, resolution, generator=generator) < 0.3
+    cells = torch.rand(9, 9, 9, generator=generator) < 0.3
     jitter = torch.rand(len(near), generator=generator)
-    given = (origins, directions, near, far, cells)
-    blocks = coarse_occupancy(cells) if coarse else None
-    found = march_packed(LIBRARY(), *given, blocks, BOX, 0.05, jitter, capacity)
-    return found, reference.march(*given, BOX, 0.05, jitter)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("coarse", [False, True])
-def test_march_without_waiting_finds_the_reference_samples(kind, coarse, generator):
-    found, (ray, start, offsets) = marched(kind, generator, 20_000, coarse=coarse)
-    # In float32 a sample within a rounding of a cell's border may fall to either side.
-    apart = (found.ray_offsets[:, 1] - offsets[:, 1]).abs()
-    assert int(apart.sum()) <= 1e-3 * len(ray)
-    total = int(found.ray_offsets[:, 1].sum())
-    assert found.totals.tolist() == [total, 0, 0]
-    found.check()
-    if not int(apart.sum()):
-        assert torch.equal(found.ray_indices[:total], ray)
-        assert torch.equal(found.ray_offsets, offsets)
-        torch.testing.assert_close(found.starts[:total], start)
-    assert not found.ray_indices[total:].any() and not found.starts[total:].any()
-
-
-@pytest.mark.parametrize("capacity", [0, 1, 500])
-def test_march_beyond_the_capacity_is_counted_and_keeps_the_first_rays(capacity, generator):
-    state = generator.get_state()
-    whole, _ = marched("usual", generator, 20_000)
-    generator.set_state(state)
-    part, _ = marched("usual", generator, capacity)
-    wanted = int(whole.totals[0])
-    assert wanted > 500 and part.totals.tolist() == [wanted, wanted - capacity, 0]
-    assert torch.equal(part.ray_indices, whole.ray_indices[:capacity])
-    assert torch.equal(part.starts, whole.starts[:capacity])
-    assert int(part.ray_offsets[:, 1].sum()) == capacity
-    assert bool((part.ray_offsets.sum(-1) <= capacity).all())
-    with pytest.raises(BackendError, match=f"{wanted - capacity} of {wanted} samples dropped"):
-        part.check()
+    given = (origins, directions, near, far, cells, BOX, 0.05, jitter)
+    whole, found = ops.march(*given), ops.march_packed(*given, capacity)
+    kept = min(len(whole.starts), capacity)
+    assert found.totals.tolist() == [len(whole.starts), len(whole.starts) - kept, 0]
+    assert torch.equal(found.ray_indices[:kept], whole.ray_indices[:kept])
+    assert torch.equal(found.starts[:kept], whole.starts[:kept])
+    assert int(found.used().sum()) == kept and not found.starts[kept:].any()
 
 
 def test_march_counts_rays_without_an_end(generator):
     origins, directions = rays("usual", generator, 5)
     near, far = torch.zeros(5), torch.tensor([1.0, math.inf, math.nan, 1e9, -1.0])
     cells = torch.ones(4, 4, 4, dtype=torch.bool)
-    given = (origins, directions, near, far, cells)
-    found = march_packed(LIBRARY(), *given, None, BOX, 0.05, torch.zeros(5), 100)
-    assert int(found.totals[2]) == 3 and not found.ray_offsets[1:, 1].any()
+    given = (origins, directions, near, far, cells, BOX, 0.05, torch.zeros(5))
+    assert int(ops.march_packed(*given, 100).totals[2]) == 3
     with pytest.raises(BackendError, match="3 rays that hit have no finite far"):
-        found.check()
-    with pytest.raises(BackendError, match="3 rays that hit have no finite far"):
-        ops.march(*given, BOX, 0.05, torch.zeros(5))
+        ops.march(*given)
 
 
 def test_a_fault_names_the_function_and_the_cuda_error():

@@ -34,7 +34,9 @@ def calls(device):
     yield "ray_box", (origins, directions, box)
     near, far = ops.ray_box(origins, directions, box)
     cells = torch.ones(8, 8, 8, dtype=torch.bool, device=device)
-    yield "march", (origins, directions, near, far, cells, box, 0.1, torch.zeros_like(near))
+    given = (origins, directions, near, far, cells, box, 0.1, torch.zeros_like(near))
+    yield "march", given
+    yield "march_packed", (*given, 300)
 
 
 @NATIVE
