@@ -130,6 +130,7 @@ class RenderOutput:
         depth: (N,) metres, expected distance times opacity.
         features: (N, C) composited field features.
         samples: Packed samples M that were evaluated for them.
+        along: Those samples and their (M,) rendering weights, where they were asked for.
     """
 
     rgb: Tensor
@@ -137,6 +138,7 @@ class RenderOutput:
     depth: Tensor
     features: Tensor
     samples: int
+    along: tuple[RaySamples, Tensor] | None = None
 
 
 @dataclass(frozen=True)

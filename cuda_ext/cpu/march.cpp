@@ -1,8 +1,7 @@
-// Rays on the CPU: box, march in two passes (count, then write), direction encoding.
+// Rays on the CPU: box, and march in two passes (count, then write).
 
 #include "../include/march.h"
 
-#include "../include/sh.h"
 #include "../include/abi.h"
 
 namespace nt {
@@ -121,23 +120,6 @@ void write_samples(const Rays<T>& rays, const Occupancy& grid, const T* box, int
         nt::place_samples(scratch, count, capacity, offsets, totals);                              \
         totals[nt::ENDLESS] = nt::endless_rays(rays, count);                                       \
         nt::write_samples(rays, grid, box, count, offsets, ray_indices, starts);                   \
-        return nt::OK;                                                                             \
-    }                                                                                              \
-    NT_API int nt_sh_##SUFFIX(const T* directions, int64_t count, T* out) {                        \
-        for (int64_t n = 0; n < count; ++n) {                                                      \
-            const T* d = directions + 3 * n;                                                       \
-            nt::spherical_harmonics(d[0], d[1], d[2], out + 16 * n);                               \
-        }                                                                                          \
-        return nt::OK;                                                                             \
-    }                                                                                              \
-    NT_API int nt_sh_backward_##SUFFIX(const T* gradient, const T* directions, int64_t count,      \
-                                       T* d_directions) {                                          \
-        for (int64_t n = 0; n < count; ++n) {                                                      \
-            const T* d = directions + 3 * n;                                                       \
-            T* out = d_directions + 3 * n;                                                         \
-            nt::spherical_harmonics_gradient(d[0], d[1], d[2], gradient + 16 * n, out, out + 1,    \
-                                             out + 2);                                             \
-        }                                                                                          \
         return nt::OK;                                                                             \
     }
 

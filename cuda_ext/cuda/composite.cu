@@ -4,25 +4,13 @@
 // backward pass sees exactly what its forward pass added.
 
 #include "../include/composite.h"
-#include "device.h"
+#include "span.h"
 
 namespace ntc {
 namespace {
 
 // Half of float's spacing below one: a sample behind it changes no sum that is already opaque.
 constexpr float INVISIBLE = 1.0f / (1 << 25);
-
-// The packed samples of one ray.
-struct Span {
-    int64_t first, count;
-    bool fits;
-};
-
-__device__ __forceinline__ Span span_of(const int64_t* offsets, int64_t ray, int64_t samples) {
-    const int64_t first = offsets[2 * ray], count = offsets[2 * ray + 1];
-    const bool fits = first >= 0 && count >= 0 && count <= samples && first <= samples - count;
-    return {first, count, fits || count == 0};
-}
 
 // Samples of a ray that any light from behind still passes; the rest have no weight.
 __device__ __forceinline__ int64_t live_samples(const float* density, const float* steps,

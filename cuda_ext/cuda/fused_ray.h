@@ -7,6 +7,7 @@
 #include "../include/fused_field.h"
 #include "../include/march.h"
 #include "../include/sh.h"
+#include "../include/frequency.h"
 #include "levels.h"
 
 namespace ntc {
@@ -35,16 +36,6 @@ inline bool read_call(const FusedCall& call, FusedField* out) {
 }
 
 NT_HD float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
-
-// sin and cos of pi * x; the device functions need no range reduction.
-NT_HD void half_turns(float x, float* sine, float* cosine) {
-#if defined(__CUDA_ARCH__)
-    sincospif(x, sine, cosine);
-#else
-    *sine = sinf(x * 3.14159265358979f);
-    *cosine = cosf(x * 3.14159265358979f);
-#endif
-}
 
 // The 21 inputs of MOTION1: place, sines, cosines; put(column, value) stores one.
 template <class Put> NT_HD void motion_inputs(const float* local, Put put) {

@@ -1,10 +1,9 @@
-// Rays: box, spherical harmonics, and the march in three steps: count, scan, write.
+// Rays: box, and the march in three steps: count, scan, write.
 //
 // Samples keep the order of their rays: offsets come from a prefix sum, never from atomics. Buffers
 // have a fixed capacity and all counts stay on the device, so that nothing waits for it.
 
 #include "../include/march.h"
-#include "../include/sh.h"
 #include "device.h"
 
 namespace ntc {
@@ -32,22 +31,6 @@ __global__ void box_hits(const float* origins, const float* directions, const fl
                          int64_t count, float* near, float* far) {
     const int64_t n = thread_index();
     if (n < count) nt::ray_box(origins + 3 * n, directions + 3 * n, box, near + n, far + n);
-}
-
-__global__ void harmonics(const float* directions, int64_t count, float* out) {
-    const int64_t n = thread_index();
-    if (n >= count) return;
-    const float* d = directions + 3 * n;
-    nt::spherical_harmonics(d[0], d[1], d[2], out + 16 * n);
-}
-
-__global__ void harmonics_backward(const float* gradient, const float* directions, int64_t count,
-                                   float* d_directions) {
-    const int64_t n = thread_index();
-    if (n >= count) return;
-    const float* d = directions + 3 * n;
-    float* out = d_directions + 3 * n;
-    nt::spherical_harmonics_gradient(d[0], d[1], d[2], gradient + 16 * n, out, out + 1, out + 2);
 }
 
 __global__ void march_count(Rays rays, nt::Occupancy grid, const float* box, int64_t count,
@@ -158,26 +141,6 @@ NT_API int ntc_ray_box_f32(const float* origins, const float* directions, const 
     if (guard.error() != cudaSuccess || count == 0) return guard.error();
     NT_LAUNCH(box_hits, blocks_for(count), BLOCK, stream, origins, directions, box, count, near,
               far);
-    return cudaGetLastError();
-}
-
-// directions (N, 3) to out (N, 16).
-NT_API int ntc_sh_f32(const float* directions, int64_t count, float* out, int device,
-                      void* stream) {
-    if (too_many(count)) return cudaErrorInvalidValue;
-    const DeviceGuard guard(device);
-    if (guard.error() != cudaSuccess || count == 0) return guard.error();
-    NT_LAUNCH(harmonics, blocks_for(count), BLOCK, stream, directions, count, out);
-    return cudaGetLastError();
-}
-
-NT_API int ntc_sh_backward_f32(const float* gradient, const float* directions, int64_t count,
-                               float* d_directions, int device, void* stream) {
-    if (too_many(count)) return cudaErrorInvalidValue;
-    const DeviceGuard guard(device);
-    if (guard.error() != cudaSuccess || count == 0) return guard.error();
-    NT_LAUNCH(harmonics_backward, blocks_for(count), BLOCK, stream, gradient, directions, count,
-              d_directions);
     return cudaGetLastError();
 }
 

@@ -4,7 +4,7 @@
 #include "host_device.h"
 
 // Bumped whenever an argument list or a meaning changes; the loader refuses another number.
-#define NT_ABI 1
+#define NT_ABI 2
 
 #define NT_API extern "C" __attribute__((visibility("default"), used))
 

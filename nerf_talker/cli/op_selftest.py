@@ -150,50 +150,44 @@ def _march(module: ModuleType, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def _cases() -> list[Case]:
+    return [*_encoding_cases(), *_ray_cases()]
+
+
+def _encoding_cases() -> list[Case]:
     from nerf_talker.ops import GridLayout, LatticeLayout
 
     lattice = LatticeLayout.geometric(levels=4, base=4, finest=60, log2_entries=10, features=2)
-    layout = GridLayout.geometric(levels=4, base=8, finest=64, log2_entries=10, features=2)
+    planes = GridLayout.geometric(levels=4, base=8, finest=64, log2_entries=10, features=2)
 
-    def points_and_table(generator: torch.Generator) -> tuple[Tensor, ...]:
-        table = torch.randn(layout.table_shape, generator=generator)
-        return torch.rand(96, 3, generator=generator), table
+    def points_and(shape: tuple[int, ...]) -> Callable[[torch.Generator], tuple[Tensor, ...]]:
+        def draw(generator: torch.Generator) -> tuple[Tensor, ...]:
+            table = torch.randn(shape, generator=generator)
+            return torch.rand(96, 3, generator=generator), table
 
-    def points_and_lattice(generator: torch.Generator) -> tuple[Tensor, ...]:
-        table = torch.randn(lattice.table_shape, generator=generator)
-        return torch.rand(96, 3, generator=generator), table
+        return draw
 
     def directions(generator: torch.Generator) -> tuple[Tensor, ...]:
         return (torch.nn.functional.normalize(torch.randn(64, 3, generator=generator), dim=-1),)
 
-    def weights(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return (module.render_weights(given[0], given[1], *_packed(given[0].device)),)
-
-    def composite(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        density, steps, values = given
-        return tuple(module.composite(density, values, steps, *_packed(density.device)))
+    def waves(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return (module.frequency_encode(given[0], 6, True),)
 
     def harmonics(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return (module.spherical_harmonics(given[0]),)
 
-    def box_hits(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        near, far = module.ray_box(*given[:3])
-        hit = far > near
-        return torch.where(hit, near, 0), torch.where(hit, far, 0), hit.to(near.dtype)
-
     return [
         Case(
             "triplane_encode",
-            points_and_table,
+            points_and(planes.table_shape),
             2,
-            lambda module, given: (module.triplane_encode(given[0], given[1], layout),),
+            lambda module, given: (module.triplane_encode(given[0], given[1], planes),),
             lambda module, given: (
-                module.triplane_encode(given[0], given[1], layout.resolutions, layout.entries),
+                module.triplane_encode(given[0], given[1], planes.resolutions, planes.entries),
             ),
         ),
         Case(
             "grid_encode",
-            points_and_lattice,
+            points_and(lattice.table_shape),
             2,
             lambda module, given: (module.grid_encode(given[0], given[1], lattice),),
             lambda module, given: (
@@ -201,8 +195,32 @@ def _cases() -> list[Case]:
             ),
         ),
         Case("spherical_harmonics", directions, 1, harmonics, harmonics),
+        Case("frequency_encode", directions, 1, waves, waves),
+    ]
+
+
+def _ray_cases() -> list[Case]:
+    def weights(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return (module.render_weights(given[0], given[1], *_packed(given[0].device)),)
+
+    def composite(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        density, steps, values = given
+        return tuple(module.composite(density, values, steps, *_packed(density.device)))
+
+    def spread(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        shares, lengths = given[0] / 20, given[1]
+        middles = torch.arange(len(shares), device=shares.device).to(shares) * 0.01
+        return (module.ray_distortion(shares, middles, lengths, *_packed(shares.device)),)
+
+    def box_hits(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        near, far = module.ray_box(*given[:3])
+        hit = far > near
+        return torch.where(hit, near, 0), torch.where(hit, far, 0), hit.to(near.dtype)
+
+    return [
         Case("render_weights", _samples, 2, weights, weights),
         Case("composite", _samples, 3, composite, composite),
+        Case("ray_distortion", _samples, 1, spread, spread),
         Case("ray_box", _rays, 0, box_hits, box_hits),
         Case("march", _rays, 0, _march, _march, slack=STEP * 1.001),
     ]

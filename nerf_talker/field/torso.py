@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
 from nerf_talker.field.head import mlp, start_at_zero
+from nerf_talker.ops import frequency_encode
 from nerf_talker.types import ByteArray, FloatArray
 
 IDENTITY_MOTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -140,9 +141,8 @@ class TorsoField(nn.Module):
         inverse = torch.linalg.inv(affine[:, :, :2])
         resting = (inverse @ (points - affine[:, :, 2])[..., None])[..., 0]
         pose = (pose_vector(camera_to_head) - self.motion.pose_mean) / self.motion.pose_scale
-        angles = torch.cat([resting * (torch.pi * 2**octave) for octave in range(3)], -1)
         pose = pose.clamp(-3, 3).expand(len(points), -1)
-        inputs = torch.cat([resting, angles.sin(), angles.cos(), pose], -1)
+        inputs = torch.cat([frequency_encode(resting, octaves=3), pose], -1)
         moved = resting + self.strength * self.largest * torch.tanh(self.net(inputs).float())
         grid = (moved * 2 - 1).reshape(1, 1, -1, 2)
         looked_up = F.grid_sample(self.plate, grid, "bilinear", "border", align_corners=False)

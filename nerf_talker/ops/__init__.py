@@ -6,7 +6,8 @@ mathematics in pure torch of :mod:`nerf_talker.ops.reference`.
 """
 
 from nerf_talker.ops.composite import composite, render_weights
-from nerf_talker.ops.direction import spherical_harmonics
+from nerf_talker.ops.direction import frequency_encode, spherical_harmonics
+from nerf_talker.ops.distortion import ray_distortion
 from nerf_talker.ops.grid import LatticeLayout, grid_encode
 from nerf_talker.ops.march import PackedSamples, Samples, march, march_packed, ray_box
 from nerf_talker.ops.triplane import GridLayout, triplane_encode
@@ -17,10 +18,12 @@ __all__ = [
     "PackedSamples",
     "Samples",
     "composite",
+    "frequency_encode",
     "grid_encode",
     "march",
     "march_packed",
     "ray_box",
+    "ray_distortion",
     "render_weights",
     "spherical_harmonics",
     "triplane_encode",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nerf_talker.errors import BackendError
 
-ABI = 1
+ABI = 2
 """NT_ABI of include/abi.h."""
 
 # One letter an argument: p pointer, i int, l int64, r real of the function's dtype.
@@ -26,8 +26,10 @@ SIGNATURES = {
     "triplane_encode_backward": "ppppppiillpp",
     "grid_encode": "pppppiiiillp",
     "grid_encode_backward": "ppppppiiiillpp",
-    "sh": "plp",
-    "sh_backward": "pplp",
+    "sh": "pilp",
+    "sh_backward": "ppilp",
+    "frequency": "piiilp",
+    "frequency_backward": "ppiiilp",
     "ray_box": "ppplpp",
     "march_count": "ppppppppirlp",
     "march_write": "ppppppppirlppp",
@@ -36,6 +38,8 @@ SIGNATURES = {
     "render_weights_backward": "ppppllpp",
     "composite": "ppppllipp",
     "composite_backward": "ppppllippppppp",
+    "distortion": "ppppllp",
+    "distortion_backward": "pppppllp",
     "fused_render": "p",
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nerf_talker.ops.reference_encodings import frequency_encode, spherical_harmonics
 from nerf_talker.ops.reference_grid import (
     PLANE_AXES,
     grid_encode,
@@ -19,12 +20,14 @@ from nerf_talker.ops.reference_grid import (
 __all__ = [
     "PLANE_AXES",
     "composite",
+    "frequency_encode",
     "grid_encode",
     "level_sizes",
     "march",
     "march_packed",
     "occupied",
     "ray_box",
+    "ray_distortion",
     "render_weights",
     "spherical_harmonics",
     "triplane_encode",
@@ -40,33 +43,6 @@ def ray_box(origins: Tensor, directions: Tensor, box: Tensor) -> tuple[Tensor, T
     near = torch.minimum(first, second).amax(-1).clamp_min(0)
     far = torch.maximum(first, second).amin(-1)
     return near, far
-
-
-def spherical_harmonics(directions: Tensor) -> Tensor:
-    """The 16 real spherical harmonics up to degree 3 (four bands) of (N, 3) unit vectors."""
-    x, y, z = directions.unbind(-1)
-    xx, yy, zz = x * x, y * y, z * z
-    return torch.stack(
-        [
-            torch.full_like(x, 0.28209479177387814),
-            -0.4886025119029199 * y,
-            0.4886025119029199 * z,
-            -0.4886025119029199 * x,
-            1.0925484305920792 * x * y,
-            -1.0925484305920792 * y * z,
-            0.31539156525252005 * (3 * zz - 1),
-            -1.0925484305920792 * x * z,
-            0.5462742152960396 * (xx - yy),
-            -0.5900435899266435 * y * (3 * xx - yy),
-            2.890611442640554 * x * y * z,
-            -0.4570457994644658 * y * (5 * zz - 1),
-            0.3731763325901154 * z * (5 * zz - 3),
-            -0.4570457994644658 * x * (5 * zz - 1),
-            1.445305721320277 * z * (xx - yy),
-            -0.5900435899266435 * x * (xx - 3 * yy),
-        ],
-        -1,
-    )
 
 
 def occupied(points: Tensor, occupancy: Tensor, box: Tensor) -> Tensor:
@@ -152,3 +128,22 @@ def composite(
     channels = torch.cat([values * weights[:, None], weights[:, None]], -1)
     summed = channels.new_zeros(rays, channels.shape[1]).index_add(0, ray_indices, channels)
     return summed[:, :-1], summed[:, -1]
+
+
+def ray_distortion(
+    weights: Tensor, middles: Tensor, lengths: Tensor, ray_indices: Tensor, ray_offsets: Tensor
+) -> Tensor:
+    """Distortion of the weights of every ray; see :func:`nerf_talker.ops.ray_distortion`."""
+    first = ray_offsets[:, 0].clamp(max=max(len(weights) - 1, 0))
+
+    def from_first(values: Tensor) -> Tensor:
+        return values - values[first][ray_indices] if len(values) else values
+
+    def before(values: Tensor) -> Tensor:
+        return from_first(torch.cumsum(values, 0) - values)
+
+    # In double: the running sums go over all rays.
+    along, weight = from_first(middles.double()), weights.double()
+    pairs = 2 * weight * (along * before(weight) - before(weight * along))
+    each = (pairs + weight * weight * lengths / 3).to(weights.dtype)
+    return each.new_zeros(len(ray_offsets)).index_add(0, ray_indices, each)

@@ -33,6 +33,7 @@ def render_rays(
     jitter: Tensor,
     observe: bool = False,
     budget: SampleBudget | None = None,
+    keep: bool = False,
 ) -> RenderOutput:
     """Render N rays.
 
@@ -42,6 +43,7 @@ def render_rays(
         condition: T driven frames.
         jitter: (N,) offset of the sample lattice in steps.
         observe: Let the occupancy grid remember the rendering weights (training).
+        keep: Keep the samples and their weights, for losses along rays.
         budget: Sizes the samples without waiting for the device; None counts them exactly.
 
     Returns:
@@ -57,13 +59,16 @@ def render_rays(
         rays.frame[samples.ray_indices],
     )
     steps = samples.ends - samples.starts
-    if observe:
-        with torch.no_grad():
+    along = None
+    if observe or keep:
+        with torch.set_grad_enabled(keep and torch.is_grad_enabled()):
             weights = render_weights(field.density, steps, samples.ray_indices, samples.ray_offsets)
-            talker.occupancy.observe(points, weights)
+        along = (samples, weights) if keep else None
+        if observe:
+            talker.occupancy.observe(points.detach(), weights.detach())
     middle = (samples.starts + samples.ends)[:, None] / 2
     values = torch.cat([field.rgb, middle, field.features], -1)
     summed, opacity = composite(
         field.density, values, steps, samples.ray_indices, samples.ray_offsets
     )
-    return RenderOutput(summed[:, :3], opacity, summed[:, 3], summed[:, 4:], len(samples))
+    return RenderOutput(summed[:, :3], opacity, summed[:, 3], summed[:, 4:], len(samples), along)

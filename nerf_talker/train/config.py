@@ -48,6 +48,7 @@ class TrainConfig(StrictModel):
     final_learning_rate: float = 0.05
     warmup_rays: int = Field(default=1536, gt=0)
     opacity_entropy: float = 2e-3
+    distortion: float = Field(default=0.0, ge=0)
     code_noise: float = Field(default=0.1, ge=0)
     appearance_drop: float = Field(default=0.25, ge=0, le=1)
     ema_decay: float = Field(default=0.95, ge=0, lt=1)

@@ -15,7 +15,7 @@ from nerf_talker.data.dataset import Dataset
 from nerf_talker.errors import TrainingError
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.geometry.cameras import pixel_rays
-from nerf_talker.losses import charbonnier, opacity_entropy
+from nerf_talker.losses import charbonnier, distortion, opacity_entropy
 from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.renderer import render_rays
@@ -165,6 +165,8 @@ class Trainer:
         batch = self.sampler.draw(self.generator, config.warmup_rays if early else None)
         losses, samples, opacity = self._losses(batch.to(self.device))
         total = losses["rgb"] + config.opacity_entropy * losses["opacity_entropy"]
+        if "distortion" in losses:
+            total = total + config.distortion * losses["distortion"]
         # Asking a GPU at every step costs more than to learn of it some steps late.
         asked = self.device.type == "cpu" or self._logs(self.step + 1)
         if asked and not bool(torch.isfinite(total)):
@@ -180,8 +182,8 @@ class Trainer:
         if self.step == EMPTY_CHECK_STEP and float(opacity) < EMPTY_OPACITY:
             raise TrainingError(
                 f"step {self.step}: the face is empty (opacity {float(opacity):.2f}); check the "
-                "masks and poses in the dataset's report.html, or train into a new folder with another "
-                "train.seed"
+                "masks and poses in the dataset's report.html, or train into a new folder with "
+                "another train.seed"
             )
         row: dict[str, Any] = {"step": self.step}
         row |= {name: value.detach() for name, value in losses.items()}
@@ -202,7 +204,13 @@ class Trainer:
         jitter = self._uniform(len(rays))
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             out = render_rays(
-                self.talker, rays, condition, jitter, observe=True, budget=self.budget
+                self.talker,
+                rays,
+                condition,
+                jitter,
+                observe=True,
+                budget=self.budget,
+                keep=self.config.distortion > 0,
             )
         # A random background per ray supervises opacity without a torso and leaves no floaters.
         behind = self._uniform(len(rays), 3)
@@ -212,6 +220,9 @@ class Trainer:
             "rgb": charbonnier(predicted, target).mean(),
             "opacity_entropy": opacity_entropy(out.opacity).mean(),
         }
+        if out.along is not None:
+            samples, weights = out.along
+            losses["distortion"] = distortion(weights, samples).mean()
         inside = batch.face & (batch.alpha > 0.9)
         seen = (out.opacity.detach() * inside).sum() / inside.sum().clamp(min=1)
         opacity = torch.where(inside.any(), seen, 1.0)

@@ -87,6 +87,12 @@ def ray_rows():
         items=SAMPLES,
         unit="directions",
     )
+    yield compared(
+        "frequency encoding, 3-D, 6 octaves",
+        lambda: ops.frequency_encode(directions, 6),
+        items=SAMPLES,
+        unit="points",
+    )
     origins = torch.tensor([[0.0, 0.0, -3.0]]).repeat(RAYS, 1)
     spread = torch.randn(RAYS, 3, generator=generator) * 0.2
     directions = torch.nn.functional.normalize(spread + torch.tensor([0.0, 0.0, 1.0]), dim=-1)
@@ -127,7 +133,22 @@ def composite_rows():
     )
 
 
+def distortion_rows():
+    counts = torch.full((RAYS,), 16)
+    offsets = torch.stack([counts.cumsum(0) - counts, counts], -1)
+    ray = torch.repeat_interleave(torch.arange(RAYS), counts)
+    weights = torch.rand(len(ray), requires_grad=True)
+    middles = torch.arange(len(ray)) * 0.006
+    lengths = torch.full_like(middles, 0.006)
+
+    def both():
+        ops.ray_distortion(weights, middles, lengths, ray, offsets).sum().backward()
+
+    yield compared("distortion along rays: + backward", both, items=len(ray), unit="samples")
+
+
 def op_rows():
     yield from encoding_rows()
     yield from ray_rows()
     yield from composite_rows()
+    yield from distortion_rows()

@@ -76,7 +76,7 @@ def test_the_library_builds_and_says_so_where_there_is_no_gpu(monkeypatch):
         pytest.skip("this machine has a GPU: what follows is for those without")
     one = torch.zeros(1, 3)
     with pytest.raises(BackendError, match=r"sh \(cuda back-end\): CUDA error \d+, cudaError"):
-        library.call("sh", torch.float32, one, 1, torch.zeros(1, 16))
+        library.call("sh", torch.float32, one, 4, 1, torch.zeros(1, 16))
 
 
 def test_an_unknown_architecture_is_named(monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from nerf_talker import ops
 from nerf_talker.ops import backend
 from tests.ops.emulated import shared_memory
-from tests.ops.test_emulated_kernels import LIBRARY, NAME, compare
+from tests.ops.test_emulated_kernels import LIBRARY, NAME, compare, packed
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +38,30 @@ def test_block_sums_of_a_grid_are_the_table_gradient(features, generator):
 
     with shared_memory(LIBRARY(), 16 * 1024):  # two levels fit, the third does not
         compare(run, table)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [1, 300])
+def test_harmonics_of_a_degree(degree, count, generator):
+    directions = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=-1)
+    compare(lambda d: (ops.spherical_harmonics(d, degree),), directions)
+
+
+@pytest.mark.parametrize("identity", [False, True])
+@pytest.mark.parametrize("octaves", [0, 6])
+@pytest.mark.parametrize("coordinates", [1, 3])
+def test_frequencies(identity, octaves, coordinates, generator):
+    points = torch.randn(300, coordinates, generator=generator)
+    compare(lambda p: (ops.frequency_encode(p, octaves, identity),), points)
+
+
+@pytest.mark.parametrize("counts", [[3, 0, 17, 1, 40], [], [5] * 300])
+def test_distortion(counts, generator):
+    weights = torch.rand(sum(counts), generator=generator)
+    lengths = torch.rand(sum(counts), generator=generator) * 0.1
+    middles = lengths.cumsum(0)
+
+    def run(w):
+        return (ops.ray_distortion(w, middles.to(w), lengths.to(w), *packed(counts)),)
+
+    compare(run, weights)

@@ -222,6 +222,6 @@ def test_march_counts_rays_without_an_end(generator):
 def test_a_fault_names_the_function_and_the_cuda_error():
     empty = torch.zeros(1, 3)
     function = LIBRARY()._bind("sh", torch.float32)
-    assert function(empty.data_ptr(), 1, torch.zeros(16).data_ptr(), 1, None) == 101
+    assert function(empty.data_ptr(), 4, 1, torch.zeros(16).data_ptr(), 1, None) == 101
     with pytest.raises(BackendError, match=r"sh \(emulated back-end\): CUDA error 1, cudaErrorInv"):
-        LIBRARY().call("sh", torch.float32, empty, -1, empty)
+        LIBRARY().call("sh", torch.float32, empty, 4, -1, empty)

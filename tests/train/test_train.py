@@ -196,3 +196,14 @@ def test_moving_average_converges_and_gives_back():
     with average.applied(module):
         assert torch.allclose(module.weight, torch.full((2, 2), 3.0), atol=1e-4)
     assert bool((module.weight == 7).all())
+
+
+def test_distortion_is_logged_and_pulls_the_weights_together(ellipse, tmp_path):
+    """Only where it has a weight; a large one ends with less of it."""
+    spread = []
+    for weight in (0.0, 1e-6, 300.0):
+        made = trainer(ellipse, tmp_path / str(weight), distortion=weight)
+        rows = [made._settled(made._take_step()) for _ in range(20 if weight else 1)]
+        assert ("distortion" in rows[0]) == (weight > 0)
+        spread.append(rows[-1].get("distortion"))
+    assert 0 < spread[2] < 0.92 * spread[1]
