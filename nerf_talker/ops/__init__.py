@@ -8,11 +8,12 @@ mathematics in pure torch of :mod:`nerf_talker.ops.reference`.
 from nerf_talker.ops.composite import composite, render_weights
 from nerf_talker.ops.direction import frequency_encode, spherical_harmonics
 from nerf_talker.ops.distortion import ray_distortion
-from nerf_talker.ops.grid import LatticeLayout, grid_encode
+from nerf_talker.ops.grid import LANDMARK_LAYOUT, LatticeLayout, grid_encode, landmark_encode
 from nerf_talker.ops.march import PackedSamples, Samples, march, march_packed, ray_box
 from nerf_talker.ops.triplane import GridLayout, triplane_encode
 
 __all__ = [
+    "LANDMARK_LAYOUT",
     "GridLayout",
     "LatticeLayout",
     "PackedSamples",
@@ -20,6 +21,7 @@ __all__ = [
     "composite",
     "frequency_encode",
     "grid_encode",
+    "landmark_encode",
     "march",
     "march_packed",
     "ray_box",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from nerf_talker.ops.checks import check_floating, check_shape, single
 from nerf_talker.ops.register import operators
 
 DIMENSIONS = (2, 3)
+
+Pool = Literal["concat", "mean"]
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,40 @@ def grid_encode(points: Tensor, table: Tensor, layout: LatticeLayout) -> Tensor:
         if library_for(points, table) is None:
             return reference.grid_encode(*given)
         return operators().grid_encode(*given)
+
+
+LANDMARK_LAYOUT = LatticeLayout.geometric(16, 32, 2048, 16, 2, tiled=True)
+"""R2-Talker's landmark grid: 32 values a landmark, 2.04 M in the table."""
+
+
+def landmark_encode(
+    landmarks: Tensor, table: Tensor, layout: LatticeLayout, pool: Pool = "concat"
+) -> Tensor:
+    """Encode the landmarks of each frame by one grid over space (R2-Talker, Ye et al. 2023).
+
+    A landmark is a point, so its place among the grid's corners says finely how the face is
+    shaped; a network on the result sees motion that raw coordinates hide from it.
+
+    Args:
+        landmarks: (T, K, 3) in [0, 1], normalised per identity; outside, the border's value is
+            used, so leave a margin.
+        table: ``layout.table_shape``.
+        layout: Of three dimensions; :data:`LANDMARK_LAYOUT` is the paper's.
+        pool: ``concat`` keeps the landmarks apart, as the paper does; ``mean`` averages them,
+            which forgets which landmark lies where.
+
+    Returns:
+        (T, K * layout.width), landmark by landmark, or (T, layout.width) for the mean;
+        differentiable in landmarks and table.
+
+    Raises:
+        ValueError: A shape, dtype or device does not fit, or there is no such pool.
+    """
+    if pool not in get_args(Pool):
+        known = " or ".join(get_args(Pool))
+        raise ValueError(f"landmark_encode: pool is {pool!r}, needs {known}")
+    check_shape("landmark_encode", "landmarks", landmarks, None, None, 3)
+    frames, count, _ = landmarks.shape
+    encoded = grid_encode(landmarks.reshape(-1, 3), table, layout)
+    encoded = encoded.reshape(frames, count, layout.width)
+    return encoded.mean(1) if pool == "mean" else encoded.flatten(1)

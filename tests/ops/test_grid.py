@@ -100,3 +100,35 @@ def test_arguments_are_checked_by_name():
         ops.grid_encode(torch.zeros(5, 4), table, ops.LatticeLayout((4,), 64, 1, 4))
     with pytest.raises(ValueError, match=r"resolutions is \(1, 4\), needs at least 2"):
         ops.grid_encode(torch.zeros(5, 3), table, ops.LatticeLayout((1, 4), 64, 1))
+
+
+@DTYPES
+@pytest.mark.parametrize("pool", ["concat", "mean"])
+def test_landmarks_are_encoded_each_as_a_point(backend, dtype, pool, generator):
+    layout = LAYOUTS["tiled 3-D"]
+    table = torch.randn(layout.table_shape, generator=generator)
+    landmarks = torch.rand(4, 7, 3, generator=generator) * 0.8 + 0.1
+
+    def run(p, t):
+        return (ops.landmark_encode(p, t, layout, pool),)
+
+    compare(backend, dtype, run, run, landmarks, table)
+    (found,) = run(*drawn(backend, dtype, landmarks, table)[0])
+    assert found.shape == (4, layout.width * (7 if pool == "concat" else 1))
+    (points, table), _ = drawn(backend, dtype, landmarks, table)
+    each = torch.stack([ops.grid_encode(frame, table, layout) for frame in points])
+    torch.testing.assert_close(found, each.flatten(1) if pool == "concat" else each.mean(1))
+
+
+def test_the_landmark_grid_has_the_paper_s_size():
+    assert ops.LANDMARK_LAYOUT.width == 32
+    entries, features = ops.LANDMARK_LAYOUT.table_shape
+    assert entries * features == pytest.approx(2_037_968, rel=0.01)
+
+
+def test_landmarks_are_checked_by_name():
+    table = torch.zeros(ops.LANDMARK_LAYOUT.table_shape)
+    with pytest.raises(ValueError, match=r"landmarks has shape \(5, 3\), needs \(any, any, 3\)"):
+        ops.landmark_encode(torch.zeros(5, 3), table, ops.LANDMARK_LAYOUT)
+    with pytest.raises(ValueError, match="pool is 'max', needs concat or mean"):
+        ops.landmark_encode(torch.zeros(1, 5, 3), table, ops.LANDMARK_LAYOUT, "max")
