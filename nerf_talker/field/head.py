@@ -9,6 +9,7 @@ moves the lower face before the lookup (Park et al. 2021), so that lips travel i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -39,8 +40,12 @@ class TriPlaneConfig(StrictModel):
 
 
 class HeadFieldConfig(StrictModel):
-    """Sizes of the head field; ``motion`` is the largest displacement in metres, 0 turns it off."""
+    """Sizes of the head field; ``motion`` is the largest displacement in metres, 0 turns it off.
 
+    ``backend``: our own grid and torch's layers, or tiny-cuda-nn's on a CUDA GPU.
+    """
+
+    backend: Literal["native", "tinycudann"] = "native"
     grid: TriPlaneConfig = TriPlaneConfig()
     hidden: int = 64
     geometry: int = 64
@@ -160,6 +165,14 @@ class HeadField(nn.Module):
             else None
         )
 
+    def encode(self, unit: Tensor) -> Tensor:
+        """(M, width) features of (M, 3) points in [0, 1], the border value outside."""
+        return triplane_encode(unit, self.table, self.layout)
+
+    def tables(self) -> list[nn.Parameter]:
+        """What the encoding learns; it has a learning rate of its own."""
+        return [self.table]
+
     def forward(
         self,
         points: Tensor,
@@ -192,7 +205,7 @@ class HeadField(nn.Module):
         unit = (points - self.box[0]) / (self.box[1] - self.box[0])
         # One dtype for all that is concatenated: mixed ones take torch's slow path.
         dtype = layer_dtype(points)
-        encoded = triplane_encode(unit, self.table, self.layout).to(dtype)
+        encoded = self.encode(unit).to(dtype)
         mouth, expression = mouth.to(dtype), condition.expression.to(dtype)[frame]
         mouth_gate = torch.sigmoid(self.mouth_gate(encoded))
         expression_gate = torch.sigmoid(self.expression_gate(encoded))

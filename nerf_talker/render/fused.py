@@ -39,6 +39,8 @@ class FusedRenderer:
     def of(cls, talker: Talker) -> FusedRenderer | None:
         """A renderer for the talker; None where only the operators one by one can do it."""
         head = talker.head
+        if {talker.config.head.backend, talker.config.render.backend} != {"native"}:
+            return None
         library = library_for(head.table)
         if library is None or library.name != "cpu" or head.table.dtype != torch.float32:
             return None

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from nerf_talker.field.head import HeadCondition
-from nerf_talker.ops import composite, march, render_weights
 from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import RayBundle, RaySamples, RenderOutput
@@ -20,7 +19,7 @@ def sample_rays(
     grid = talker.occupancy
     if budget is not None:
         return budget.sample(rays, grid.cells, grid.box, step, jitter)
-    found = march(
+    found = talker.rays.march(
         rays.origins, rays.directions, rays.near, rays.far, grid.cells, grid.box, step, jitter
     )
     return RaySamples(found.ray_indices, found.starts, found.starts + step, found.ray_offsets)
@@ -62,13 +61,15 @@ def render_rays(
     along = None
     if observe or keep:
         with torch.set_grad_enabled(keep and torch.is_grad_enabled()):
-            weights = render_weights(field.density, steps, samples.ray_indices, samples.ray_offsets)
+            weights = talker.rays.render_weights(
+                field.density, steps, samples.ray_indices, samples.ray_offsets
+            )
         along = (samples, weights) if keep else None
         if observe:
             talker.occupancy.observe(points.detach(), weights.detach())
     middle = (samples.starts + samples.ends)[:, None] / 2
     values = torch.cat([field.rgb, middle, field.features], -1)
-    summed, opacity = composite(
+    summed, opacity = talker.rays.composite(
         field.density, values, steps, samples.ray_indices, samples.ray_offsets
     )
     return RenderOutput(summed[:, :3], opacity, summed[:, 3], summed[:, 4:], len(samples), along)

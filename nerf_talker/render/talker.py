@@ -13,8 +13,10 @@ from nerf_talker.field.expression import WIDTH as EXPRESSION_WIDTH
 from nerf_talker.field.expression import ExpressionScale
 from nerf_talker.field.head import HeadCondition, HeadField, HeadFieldConfig
 from nerf_talker.field.mouth import MouthCode, MouthCodeConfig
+from nerf_talker.field.tiny_head import TinyHeadField
 from nerf_talker.field.torso import TorsoField, TorsoFieldConfig
 from nerf_talker.render.occupancy import OccupancyConfig, OccupancyGrid
+from nerf_talker.render.ray_operators import RenderConfig, ray_operators
 from nerf_talker.types import Camera, Driving
 
 
@@ -26,6 +28,7 @@ class TalkerConfig(StrictModel):
     audio: AudioEncoderConfig = AudioEncoderConfig()
     torso: TorsoFieldConfig = TorsoFieldConfig()
     occupancy: OccupancyConfig = OccupancyConfig()
+    render: RenderConfig = RenderConfig()
     step: float = 0.006
 
 
@@ -54,13 +57,18 @@ class Talker(nn.Module):
     background: Tensor
 
     def __init__(self, config: TalkerConfig, subject: Subject) -> None:
+        """Build every part.
+
+        Raises:
+            BackendError: The configuration asks for a back-end that cannot be had here.
+        """
         super().__init__()
+        self.rays = ray_operators(config.render)
         self.config = config
         self.camera = subject.camera
         codes = config.mouth.components
-        self.head = HeadField(
-            config.head, codes, EXPRESSION_WIDTH, subject.box, subject.mouth_region
-        )
+        field = TinyHeadField if config.head.backend == "tinycudann" else HeadField
+        self.head = field(config.head, codes, EXPRESSION_WIDTH, subject.box, subject.mouth_region)
         self.mouth = MouthCode(config.mouth)
         self.expression = ExpressionScale()
         self.audio = AudioEncoder(config.audio, subject.audio_features, codes)

@@ -17,6 +17,7 @@ from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CameraModel, CropTransform
 from nerf_talker.errors import AvatarError
 from nerf_talker.field.expression import upper_face
+from nerf_talker.render.ray_operators import RenderConfig
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
 from nerf_talker.types import Driving
 
@@ -85,7 +86,8 @@ def describe(
     manifest = dataset.manifest
     return AvatarInfo(
         subject=manifest.subject,
-        config=talker.config,
+        # Who renders it need not have the back-end that it was trained with.
+        config=talker.config.model_copy(update={"render": RenderConfig()}),
         camera=manifest.camera,
         audio_features=len(talker.audio.mean),
         frames=talker.appearance.num_embeddings - 1,

@@ -64,16 +64,18 @@ class Trainer:
         self.optimiser = self._optimiser()
         self.average = MovingAverage(self.talker.head, train.ema_decay)
         self.autocast = resolve_precision(train.precision, self.device)
-        self.budget = SampleBudget.where_it_helps(self.device)
+        native = talker.render.backend == "native"
+        self.budget = SampleBudget.where_it_helps(self.device) if native else None
         self.step = 0
         self.seconds = 0.0
         self.notes: dict[str, float] = {}
 
     def _optimiser(self) -> torch.optim.Optimizer:
         config, head = self.config, self.talker.head
-        nets = [p for name, p in head.named_parameters() if name != "table"]
+        tables = head.tables()
+        nets = [p for p in head.parameters() if all(p is not table for table in tables)]
         groups = [
-            {"params": [head.table], "lr": config.grid_learning_rate, "weight_decay": 0.0},
+            {"params": tables, "lr": config.grid_learning_rate, "weight_decay": 0.0},
             {"params": nets, "lr": config.net_learning_rate},
             {
                 "params": self.talker.appearance.parameters(),
