@@ -4,10 +4,12 @@
 ``nerf_talker.preprocess`` and ``nerf_talker.cuda_ext``: the bare names are too general to claim.
 
 The native library is compiled when a C++ compiler is there; without one the install succeeds, and
-the package says at run time what it lacks.
+the package says at run time what it lacks. ``NERF_TALKER_CUDA`` says whether the CUDA library is
+compiled too: ``1`` always, ``0`` never, ``auto`` where nvcc and a GPU are there.
 """
 
-import importlib.util
+import importlib
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -24,22 +26,41 @@ PACKAGES = [
     "nerf_talker.configs",
 ]
 
-OPS = Path(__file__).resolve().parent / "nerf_talker" / "ops"
+ROOT = Path(__file__).resolve().parent
 
 
-def builder() -> ModuleType:
-    """The package's own builder, loaded by path: an isolated build has none of its imports."""
-    spec = importlib.util.spec_from_file_location("nerf_talker_build", OPS / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def builder(name: str) -> ModuleType:
+    """One of the package's own builders, without what its package imports.
+
+    An isolated build has no torch, so empty packages stand in for those that would import it.
+    """
+    for package in ("nerf_talker", "nerf_talker.ops"):
+        if package not in sys.modules:
+            stand_in = ModuleType(package)
+            stand_in.__path__ = [str(ROOT.joinpath(*package.split(".")))]
+            sys.modules[package] = stand_in
+    return importlib.import_module(f"nerf_talker.ops.{name}")
 
 
-BUILD = builder()
+BUILD, CUDA = builder("build"), builder("cuda_build")
 MARCH_OF = {f"nerf_talker.ops.{name}": march for march, name in BUILD.PACKAGED.items()}
-LIBRARIES = list(MARCH_OF) if BUILD.is_x86() else list(MARCH_OF)[-1:]
+CUDA_LIBRARY = f"nerf_talker.ops.{CUDA.PACKAGED}"
+
+
+def cuda_wanted() -> bool:
+    """Whether the CUDA library is compiled now."""
+    choice = os.environ.get("NERF_TALKER_CUDA") or "auto"
+    if choice not in ("auto", "0", "1"):
+        raise SystemExit(f"NERF_TALKER_CUDA is {choice!r}, needs one of auto, 0, 1")
+    if choice == "auto":
+        return CUDA.nvcc() is not None and bool(CUDA.architectures_here())
+    return choice == "1"
+
+
+def libraries() -> list[str]:
+    """Names of the libraries to compile."""
+    names = list(MARCH_OF) if BUILD.is_x86() else list(MARCH_OF)[-1:]
+    return [*names, CUDA_LIBRARY] if cuda_wanted() else names
 
 
 class BuildNative(build_ext):
@@ -52,8 +73,10 @@ class BuildNative(build_ext):
     def build_extension(self, ext: Extension) -> None:
         """Compile, or raise the one error that ``optional`` forgives."""
         target = Path(self.get_ext_fullpath(ext.name))
+        cuda = ext.name == CUDA_LIBRARY
         try:
-            BUILD.compile_library(BUILD.cpu_recipe(MARCH_OF[ext.name]), target)
+            recipe = CUDA.cuda_recipe() if cuda else BUILD.cpu_recipe(MARCH_OF[ext.name])
+            BUILD.compile_library(recipe, target)
         except (BUILD.BuildError, OSError) as error:
             raise CompileError(str(error)) from error
 
@@ -72,6 +95,6 @@ setup(
         "nerf_talker.configs": ["*.yaml"],
         "nerf_talker.cuda_ext": ["*/*.h", "cpu/*.cpp", "cuda/*.cu"],
     },
-    ext_modules=[Extension(name, sources=[], optional=True) for name in LIBRARIES],
+    ext_modules=[Extension(name, sources=[], optional=True) for name in libraries()],
     cmdclass={"build_ext": BuildNative},
 )

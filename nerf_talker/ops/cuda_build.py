@@ -1,7 +1,9 @@
 """Compiling the CUDA kernels: with nvcc for a GPU, or with g++ for the emulation that tests run.
 
-Environment: ``NERF_TALKER_CUDA_ARCH`` lists the architectures, such as ``90`` or ``80,90``;
-``CUDA_HOME`` says where nvcc lies when it is not on the path.
+Only the standard library and :mod:`nerf_talker.ops.build` are imported, for ``setup.py``'s sake.
+
+Environment: ``NERF_TALKER_CUDA_ARCH`` lists the architectures, such as ``90`` or ``80,90``; without
+it those of the GPUs here are taken. ``CUDA_HOME`` says where nvcc lies when it is not on the path.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from nerf_talker.ops.build import (
 
 # Ampere, Ada, Hopper and Blackwell cards; the last one's PTX serves what comes after.
 ARCHITECTURES = ("80", "86", "89", "90", "120")
+
+PACKAGED = "libnerf_talker_cuda"
+"""Name under which ``setup.py`` puts the library beside this file."""
 
 CUDA_FLAGS = (
     *("-std=c++17", "-O3", "--threads", "2", "-shared"),
@@ -52,8 +57,21 @@ def kernel_sources() -> tuple[Path, ...]:
     return tuple(sorted((source_folder() / "cuda").glob("*.cu")))
 
 
+def architectures_here() -> tuple[str, ...]:
+    """Those of the GPUs that the driver shows; none without a driver."""
+    asked = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = {line.strip().replace(".", "") for line in said.stdout.splitlines()}
+    return tuple(sorted((name for name in found if name.isdigit()), key=int))
+
+
 def architectures(compiler: Path) -> tuple[str, ...]:
-    """What to compile for: what was asked for, else all of ours that the compiler knows.
+    """What to compile for: what was asked for, else what is here, else all of ours.
+
+    What the compiler does not know of the latter two is left out.
 
     Raises:
         BuildError: Something was asked for that the compiler does not know.
@@ -70,7 +88,8 @@ def architectures(compiler: Path) -> tuple[str, ...]:
             f"NERF_TALKER_CUDA_ARCH names {', '.join(unknown)}; {compiler} knows "
             + ", ".join(sorted(known, key=lambda name: (len(name), name)))
         )
-    chosen = tuple(asked) or tuple(name for name in ARCHITECTURES if name in known)
+    here = tuple(name for name in architectures_here() if name in known)
+    chosen = tuple(asked) or here or tuple(name for name in ARCHITECTURES if name in known)
     if not chosen:
         raise BuildError(f"{compiler} knows none of {', '.join(ARCHITECTURES)}; update CUDA")
     return chosen

@@ -17,11 +17,13 @@ from torch import Tensor
 
 from nerf_talker.errors import BackendError
 from nerf_talker.ops.abi import ABI, NativeLibrary
-from nerf_talker.ops.build import BuildError, cached_library, sources_fingerprint
+from nerf_talker.ops.build import BuildError, cached_library
+from nerf_talker.ops.cuda_build import PACKAGED as PACKAGED_NAME
 from nerf_talker.ops.cuda_build import cuda_recipe, emulated_recipe
+from nerf_talker.ops.load import stale_library
 from nerf_talker.ops.register_rays import endless_text
 
-PACKAGED = Path(__file__).with_name("libnerf_talker_cuda.so")
+PACKAGED = Path(__file__).with_name(f"{PACKAGED_NAME}.so")
 """Where ``setup.py`` puts the library it compiled."""
 
 # Arguments that are read a whole entry at a time.
@@ -122,6 +124,7 @@ def cuda_library() -> KernelLibrary:
     Raises:
         BackendError: There is none and none can be compiled.
     """
+    unfit = "not looked at"
     try:
         unfit = packaged_fault(PACKAGED)
         if unfit is None:
@@ -139,14 +142,7 @@ def packaged_fault(path: Path) -> str | None:
         return "NERF_TALKER_CUDA_ARCH asks for another"
     if not path.is_file():
         return "none was installed"
-    try:
-        sources = ctypes.CDLL(str(path)).ntc_sources
-    except (OSError, AttributeError) as error:
-        return f"cannot be loaded ({error})"
-    sources.restype = ctypes.c_char_p
-    if sources().decode() != sources_fingerprint("cuda"):
-        return "was built from other sources"
-    return None
+    return stale_library(path, "ntc", "cuda")
 
 
 def _current(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:

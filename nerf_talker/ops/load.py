@@ -44,19 +44,35 @@ def packaged_fault(path: Path) -> str | None:
         return "NERF_TALKER_MARCH asks for another"
     if not path.is_file():
         return "none was installed"
-    try:
-        handle = ctypes.CDLL(str(path))
-        abi, sources, needs = handle.nt_abi(), handle.nt_sources, handle.nt_needs
-    except (OSError, AttributeError) as error:
-        return f"cannot be loaded ({error})"
-    sources.restype = needs.restype = ctypes.c_char_p
-    if abi != ABI:
-        return f"has interface {abi}, needs {ABI}"
-    if sources().decode() != sources_fingerprint():
-        return "was built from other sources"
+    stale = stale_library(path, "nt", "cpu")
+    if stale is not None:
+        return stale
+    needs = ctypes.CDLL(str(path)).nt_needs
+    needs.restype = ctypes.c_char_p
     wanted = needs().decode()
     if _rank(wanted) > _rank(torch.backends.cpu.get_cpu_capability()):
         return f"needs a processor with {wanted}"
+    return None
+
+
+def stale_library(path: Path, prefix: str, kind: str) -> str | None:
+    """Why a library does not belong to the sources of one kind; None when it does.
+
+    Args:
+        path: The library.
+        prefix: Of its functions.
+        kind: A folder of the native sources.
+    """
+    try:
+        handle = ctypes.CDLL(str(path))
+        abi, sources = handle[f"{prefix}_abi"](), handle[f"{prefix}_sources"]
+    except (OSError, AttributeError) as error:
+        return f"cannot be loaded ({error})"
+    sources.restype = ctypes.c_char_p
+    if abi != ABI:
+        return f"has interface {abi}, needs {ABI}"
+    if sources().decode() != sources_fingerprint(kind):
+        return "was built from other sources"
     return None
 
 

@@ -1,19 +1,17 @@
-"""The builder and the loader: the cache, killed and concurrent builds, no compiler, stale files."""
+"""The builder and the loader: no compiler, a refusing one, stale and unfit libraries."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from nerf_talker.errors import BackendError
 from nerf_talker.ops import build, load
+from tests.ops.compilers import stand_in
 
 ROOT = Path(__file__).resolve().parents[2]
-ASK = "from nerf_talker.ops import build; print(build.cached_library(build.cpu_recipe()))"
 CALL = (
     "import warnings; warnings.simplefilter('always'); import torch; from nerf_talker import ops\n"
     "for _ in range(3): print(ops.spherical_harmonics(torch.ones(1, 3)).shape)"
@@ -46,57 +44,6 @@ def answer(process):
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return out, err
-
-
-def slow_compiler(folder, seconds):
-    """A compiler that writes half a library, dawdles, and then does its work."""
-    path = folder / "slow-g++"
-    path.write_text(
-        "#!/bin/sh\n"
-        'if [ "$1" = --version ]; then exec g++ --version; fi\n'
-        'for last; do true; done; echo started >> "$0.log"; echo half > "$last"\n'
-        f"sleep {seconds}\n"
-        'exec g++ "$@"\n'
-    )
-    path.chmod(0o755)
-    return path
-
-
-def libraries(cache):
-    return sorted(path.name for path in (cache / "nerf-talker" / "native").glob("*.so"))
-
-
-def test_a_second_process_takes_what_the_first_compiled(compiler, tmp_path):
-    first, _ = answer(start(ASK, tmp_path))
-    written = Path(first.strip()).stat().st_mtime_ns
-    second, _ = answer(start(ASK, tmp_path))
-    assert second == first and Path(second.strip()).stat().st_mtime_ns == written
-
-
-def test_two_processes_at_once_build_once_and_both_end_well(compiler, tmp_path):
-    slow = slow_compiler(tmp_path, 1)
-    both = [start(ASK, tmp_path, CXX=str(slow)) for _ in range(2)]
-    answers = {answer(process)[0] for process in both}
-    assert len(answers) == 1
-    assert Path(f"{slow}.log").read_text().count("started") == 1
-    assert load.NativeLibrary("cpu", Path(answers.pop().strip())).handle.nt_abi() == load.ABI
-
-
-def test_a_build_killed_in_the_middle_is_begun_again(compiler, tmp_path):
-    slow = slow_compiler(tmp_path, 60)
-    victim = start(ASK, tmp_path, CXX=str(slow))
-    folder = tmp_path / "nerf-talker" / "native"
-    for _ in range(600):
-        if folder.is_dir() and [p for p in folder.glob(".*") if p.stat().st_size]:
-            break
-        time.sleep(0.05)
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.communicate()
-    assert libraries(tmp_path) == [] and list(folder.glob(".cpu-*"))
-    slow_compiler(tmp_path, 0)
-    made, _ = answer(start(ASK, tmp_path, CXX=str(slow)))
-    assert load.NativeLibrary("cpu", Path(made.strip())).handle.nt_abi() == load.ABI
-    assert not list(folder.glob(".cpu-*"))
 
 
 def test_without_a_compiler_the_reference_runs_and_one_warning_says_so(tmp_path):
@@ -141,8 +88,9 @@ def test_what_decides_the_result_decides_the_key(compiler, monkeypatch):
         build.cpu_recipe()
 
 
-def test_a_packaged_library_is_taken_when_it_fits(compiler, tmp_path, monkeypatch):
+def test_a_packaged_library_is_taken_when_it_fits(tmp_path, monkeypatch):
     monkeypatch.delenv("NERF_TALKER_MARCH", raising=False)
+    monkeypatch.setenv("CXX", str(stand_in(tmp_path / "g++")))
     library = tmp_path / "packaged.so"
     build.compile_library(build.cpu_recipe("x86-64-v3"), library)
     monkeypatch.setattr(load, "PACKAGED", (tmp_path / "absent.so", library))
@@ -152,7 +100,7 @@ def test_a_packaged_library_is_taken_when_it_fits(compiler, tmp_path, monkeypatc
     monkeypatch.setattr(load, "ABI", load.ABI + 1)
     assert "has interface" in load.packaged_fault(library)
     monkeypatch.undo()
-    monkeypatch.setattr(load, "sources_fingerprint", lambda: "newer")
+    monkeypatch.setattr(load, "sources_fingerprint", lambda kind: "newer")
     assert load.packaged_fault(library) == "was built from other sources"
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
