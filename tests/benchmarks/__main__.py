@@ -1,55 +1,78 @@
 """``make bench``: every operator, the training step and a frame against the reference.
 
-Both sides of a ratio are measured in the same run; nothing is asserted. ``--avatar FOLDER`` adds
-the head of a trained avatar, ``--json FILE`` writes the rows.
+Both sides of a ratio are measured in the same run; nothing is asserted. The table is Markdown.
 """
 
 import argparse
-import dataclasses
-import itertools
-import json
 from pathlib import Path
 
 import torch
 
 from nerf_talker.ops import backend
-from tests.benchmarks.op_rows import op_rows
-from tests.benchmarks.talker_rows import talker_rows
-from tests.benchmarks.timing import REPEATS, roofline
+from tests.benchmarks.machine import machine, roofline
+from tests.benchmarks.op_rows import here, op_rows
+from tests.benchmarks.package_rows import absent, package_rows
+from tests.benchmarks.report import EXPLAINED, heading, section, write_json, write_markdown
+from tests.benchmarks.talker_rows import frame_rows, step_rows
+
+ONLY = ("ops", "packages", "step", "frame")
+PACKAGES = ("nerfacc", "tinycudann")
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--avatar", type=Path)
-    parser.add_argument("--size", type=int, default=256, help="width of the trained head's picture")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", choices=("ops", "talker"))
-    return parser.parse_args()
+def arguments(argv):
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--avatar", type=Path, help="also the head of this trained avatar")
+    parser.add_argument("--size", type=int, default=256, help="width of a frame, pixels")
+    parser.add_argument("--rays", type=int, nargs="+", default=[4096], help="of a training step")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and counts there")
+    parser.add_argument("--only", choices=ONLY, action="append", help="leave out the rest")
+    return parser.parse_args(argv)
 
 
-def main():
-    given = arguments()
-    best = roofline()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, best of {REPEATS}")
-    print(f"copy {best.bandwidth / 1e9:.1f} GB/s, float32 matrices {best.rate / 1e9:.0f} GFLOP/s")
-    print(f"native library: {backend.fault('cpu') or 'found'}\n")
-    print(f"{'what':<58}{'first':>10}{'last ms':>10}{'ratio':>8}{'M/s':>9}{'of floor':>10}")
-    rows = []
-    sources = []
-    if given.only != "talker":
-        sources.append(op_rows())
-    if given.only != "ops":
-        sources.append(talker_rows(given.avatar, given.size))
-    for row in itertools.chain(*sources):
-        first, *_, last = row.times.values()
-        speed = row.items / row.fastest() / 1e6
-        share = best.share(row)
-        floor = f"{share:>10.0%}" if share else f"{'':>10}"
-        print(f"{row.name:<58}{first:>10.2f}{last:>10.2f}{row.ratio():>8.1f}{speed:>9.2f}{floor}")
-        rows.append({**dataclasses.asdict(row), "ratio": row.ratio()})
+def main(argv=None):
+    given = arguments(argv)
+    device = given.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    run(given, device)
+
+
+def run(given, device):
+    where, rates = machine(device), roofline(device)
+    parts = [heading(where, rates)]
+    print(parts[0])
+    if len(here(device)) == 1:
+        print(f"no native library: {backend.fault(device)}; the reference stands alone")
+    made = {
+        "ops": ("operator", lambda: on_device(device, op_rows())),
+        "packages": ("other packages", lambda: on_device(device, package_rows())),
+        "step": ("training step", lambda: step_rows(device, given.rays)),
+        "frame": ("picture", lambda: frame_rows(device, given.avatar, given.size)),
+    }
+    sections = {}
+    for name in given.only or ONLY:
+        title, rows = made[name]
+        if name == "packages":
+            missing = [f"- {p} is not compared: {absent(p)}" for p in PACKAGES if absent(p)]
+            parts.append("\n".join(missing))
+            print(f"\n{parts[-1]}")
+        sections[title] = list(rows())
+        if sections[title]:
+            parts.append(section(title, sections[title], rates))
+            print(f"\n{parts[-1]}", flush=True)
+    print(f"\n{EXPLAINED}")
+    if given.markdown:
+        write_markdown(given.markdown, parts)
     if given.json:
-        machine = dataclasses.asdict(best) | {"threads": torch.get_num_threads()}
-        given.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
+        write_json(given.json, where, rates, sections)
+
+
+def on_device(device, rows):
+    """Rows whose tensors are made on a device."""
+    with torch.device(device):
+        yield from rows
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import torch
 
 from nerf_talker import ops
 from nerf_talker.ops import backend
+from tests.benchmarks import counts
 from tests.benchmarks.timing import Row, best_ms
+from tests.ops import plain_gather
 
 SAMPLES = 2**18
 RAYS = 4096
@@ -14,14 +16,21 @@ GRIDS = {
 }
 
 
-def compared(name, action, **counted):
-    """A row: the reference, then the native library of the processor."""
-    return Row(name, best_ms({one: on(one, action) for one in here()}), **counted)
+def compared(name, action, plain=None, **counted):
+    """A row: the reference, another yardstick where there is one, then the native library."""
+    first, *rest = here()
+    actions = {first: on(first, action)}
+    if plain is not None:
+        actions["plain gather"] = plain
+    actions |= {one: on(one, action) for one in rest}
+    return Row(name, best_ms(actions), **counted)
 
 
-def here():
-    """The reference, and the native library of the processor if it can be had."""
-    return [name for name in ("reference", "cpu") if backend.fault(name) is None]
+def here(device=None):
+    """The reference, and the native library of a device (the default one) if it can be had."""
+    device = device or torch.get_default_device().type
+    native = [name for name in ("cpu", "cuda") if backend.NATIVE[name][0] == device]
+    return [name for name in ("reference", *native) if backend.fault(name) is None]
 
 
 def on(name, action):
@@ -41,57 +50,63 @@ LATTICES = {
 
 
 def encoders():
-    """Name, layout, its operator, and the corners that a lookup reads."""
+    """Name, layout, its operator, a plain form of it, and the corners that a lookup reads."""
+    plain = plain_gather.triplane_encode
     for name, grid in GRIDS.items():
-        yield f"encode {name}", ops.GridLayout.geometric(*grid), ops.triplane_encode, 4
+        layout = ops.GridLayout.geometric(*grid)
+        yield f"encode {name}", layout, ops.triplane_encode, plain, 4
     for name, grid in LATTICES.items():
-        yield f"grid {name}", ops.LatticeLayout.geometric(*grid), ops.grid_encode, 8
+        yield f"grid {name}", ops.LatticeLayout.geometric(*grid), ops.grid_encode, None, 8
 
 
 def encoding_rows():
     points = torch.rand(SAMPLES, 3)
-    for name, layout, encode, corners in encoders():
+    for name, layout, encode, plain, corners in encoders():
         table = torch.randn(layout.table_shape, requires_grad=True)
         moved = points.clone().requires_grad_()
-        out = layout.width * 4 * SAMPLES  # written once; the table is read from the cache
-        lookup = SAMPLES * layout.width * 2 * corners  # a product and a sum for each corner
         gradient = torch.randn(SAMPLES, layout.width)
 
-        def forward(points=points, table=table, layout=layout, encode=encode):
-            return encode(points, table, layout)
+        def action(encode, points=points, table=table, layout=layout):
+            return lambda: encode(points, table, layout)
 
-        def both(points=points, forward=forward, gradient=gradient):
-            forward(points).backward(gradient)
+        def both(encode, points=points, action=action, gradient=gradient):
+            return lambda: action(encode, points)().backward(gradient)
 
-        items = {"items": SAMPLES, "unit": "points"}
+        def row(
+            what, made, layout=layout, name=name, forms=(encode, plain), corners=corners, **passes
+        ):
+            counted = counts.encode(SAMPLES, layout, corners, **passes)
+            ours, other = (form and made(form) for form in forms)
+            text = f"{name}: {what}"
+            return compared(text, ours, other, items=SAMPLES, unit="points", **counted)
+
         with torch.no_grad():
-            yield compared(f"{name}: forward", forward, bytes=out, flop=lookup, **items)
-        yield compared(
-            f"{name}: + backward to table", both, bytes=3 * out, flop=2 * lookup, **items
-        )
-        yield compared(
-            f"{name}: + backward to points",
-            lambda moved=moved, both=both: both(moved),
-            bytes=4 * out,
-            flop=4 * lookup,
-            **items,
+            yield row("forward", action)
+        yield row("+ backward to table", both, backward=True)
+        yield row(
+            "+ backward to points",
+            lambda encode, moved=moved, both=both: both(encode, moved),
+            backward=True,
+            to_points=True,
         )
 
 
 def ray_rows():
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
     directions = torch.nn.functional.normalize(torch.randn(SAMPLES, 3, generator=generator), dim=-1)
     yield compared(
         "spherical harmonics",
         lambda: ops.spherical_harmonics(directions),
         items=SAMPLES,
         unit="directions",
+        **counts.harmonics(SAMPLES),
     )
     yield compared(
         "frequency encoding, 3-D, 6 octaves",
         lambda: ops.frequency_encode(directions, 6),
         items=SAMPLES,
         unit="points",
+        **counts.frequencies(SAMPLES, 6),
     )
     origins = torch.tensor([[0.0, 0.0, -3.0]]).repeat(RAYS, 1)
     spread = torch.randn(RAYS, 3, generator=generator) * 0.2
@@ -100,21 +115,30 @@ def ray_rows():
     near, far = ops.ray_box(origins, directions, box)
     cells = torch.rand(64, 64, 64, generator=generator) < 0.2
     jitter = torch.rand(RAYS, generator=generator)
+
+    def march():
+        return ops.march(origins, directions, near, far, cells, box, 0.04, jitter)
+
     yield compared(
-        "ray/box", lambda: ops.ray_box(origins, directions, box), items=RAYS, unit="rays"
+        "ray/box",
+        lambda: ops.ray_box(origins, directions, box),
+        items=RAYS,
+        unit="rays",
+        **counts.ray_box(RAYS),
     )
     yield compared(
         "march, 64^3 cells, a fifth set",
-        lambda: ops.march(origins, directions, near, far, cells, box, 0.04, jitter),
+        march,
         items=RAYS,
         unit="rays",
+        **counts.march(RAYS, len(march().starts)),
     )
 
 
 def composite_rows():
-    counts = torch.full((RAYS,), 16)
-    offsets = torch.stack([counts.cumsum(0) - counts, counts], -1)
-    ray = torch.repeat_interleave(torch.arange(RAYS), counts)
+    each = torch.full((RAYS,), 16)
+    offsets = torch.stack([each.cumsum(0) - each, each], -1)
+    ray = torch.repeat_interleave(torch.arange(RAYS), each)
     density = (torch.rand(len(ray)) * 50).requires_grad_()
     values = torch.rand(len(ray), 6, requires_grad=True)
     steps = torch.full_like(density, 0.006).detach()
@@ -123,20 +147,22 @@ def composite_rows():
         return ops.composite(density, values, steps, ray, offsets)
 
     items = {"items": len(ray), "unit": "samples"}
+    sizes = (RAYS, len(ray), 6)
     with torch.no_grad():
-        yield compared("composite 6 channels: forward", forward, bytes=len(ray) * 32, **items)
+        counted = counts.composite(*sizes)
+        yield compared("composite 6 channels: forward", forward, **counted, **items)
     yield compared(
         "composite 6 channels: + backward",
         lambda: forward()[0].sum().backward(),
-        bytes=len(ray) * 96,
+        **counts.composite(*sizes, backward=True),
         **items,
     )
 
 
 def distortion_rows():
-    counts = torch.full((RAYS,), 16)
-    offsets = torch.stack([counts.cumsum(0) - counts, counts], -1)
-    ray = torch.repeat_interleave(torch.arange(RAYS), counts)
+    each = torch.full((RAYS,), 16)
+    offsets = torch.stack([each.cumsum(0) - each, each], -1)
+    ray = torch.repeat_interleave(torch.arange(RAYS), each)
     weights = torch.rand(len(ray), requires_grad=True)
     middles = torch.arange(len(ray)) * 0.006
     lengths = torch.full_like(middles, 0.006)
@@ -144,7 +170,9 @@ def distortion_rows():
     def both():
         ops.ray_distortion(weights, middles, lengths, ray, offsets).sum().backward()
 
-    yield compared("distortion along rays: + backward", both, items=len(ray), unit="samples")
+    counted = counts.distortion(RAYS, len(ray))
+    items = {"items": len(ray), "unit": "samples"}
+    yield compared("distortion along rays: + backward", both, **counted, **items)
 
 
 def op_rows():

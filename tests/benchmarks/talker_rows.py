@@ -15,94 +15,152 @@ from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.renderer import sample_rays
 from nerf_talker.train.avatar import load_avatar
 from nerf_talker.train.run_folder import RunFolder
+from nerf_talker.train.sampler import SamplerConfig
 from nerf_talker.train.trainer import Trainer
-from nerf_talker.types import Driving
+from tests.benchmarks import counts
 from tests.benchmarks.op_rows import here, on
+from tests.benchmarks.shell_head import occupy_shell, pose, shell_head
 from tests.benchmarks.timing import Row, best_ms
 from tests.builders import write_dataset
 
-FRAME_REPEATS = 3
+STEP_REPEATS, FRAME_REPEATS = 5, 3
+PRECISIONS = ("float32", "bfloat16")
 
 
-def talker_rows(avatar=None, size=256):
-    """Rows of a fresh head on the tiny dataset, and of a trained one where it is given."""
+def step_rows(device, rays=(4096,)):
+    """Steps of a fresh head, all cells set, and of one whose shell alone is left."""
     with tempfile.TemporaryDirectory() as folder:
         dataset = Dataset.open(write_dataset(Path(folder) / "dataset"))
-        trainers = {p: trainer(dataset, Path(folder) / p, p) for p in ("float32", "bfloat16")}
-        for precision, made in trainers.items():
-            yield step_row(made, precision)
-        made = trainers["float32"]
-        one = replace(made.driving.select([0]), audio=None)
-        yield from frame_rows("a fresh head, 64x64", made.talker, one)
-    if avatar is not None:
-        talker = load_avatar(avatar).talker.eval()
-        talker.camera = talker.camera.scaled(size)
-        yield from head_rows(talker)
+        for count in rays:
+            for precision in PRECISIONS:
+                run = Path(folder) / f"{precision}-{count}"
+                made = trainer(dataset, run, precision, device, count)
+                yield step_row(made, f"all cells, {precision}", precision)
+                occupy_shell(made.talker)
+                yield step_row(made, f"a shell of cells, {precision}", precision)
 
 
-def trainer(dataset, folder, precision):
+def trainer(dataset, folder, precision, device, rays):
     run = RunFolder(folder)
     run.start(precision)
     config = ExperimentConfig()
-    train = config.train.model_copy(update={"precision": precision})
-    return Trainer(dataset, run, config.talker, train, quiet=True)
-
-
-def step_row(made, precision):
-    batch = made.sampler.draw(made.generator)
-    driving = made.driving.select(batch.frames)
-    box = made.talker.occupancy.bounds()
-    rays = pixel_rays(made.talker.camera, driving.camera_to_head, batch.pixels, batch.frame, box)
-    count = len(sample_rays(made.talker, rays, torch.rand(len(rays))))
-    times = best_ms({name: on(name, made._take_step) for name in here()})
-    text = f"training step, {precision}, {count / len(rays):.1f} samples a ray"
-    return Row(text, times, items=len(rays), unit="rays")
-
-
-def renderers(talker):
-    """Back-end and renderer of each way to render, the fused one last."""
-    made = {"reference": ("reference", PortraitRenderer(talker))}
-    if backend.fault("cpu") is None:
-        made["op by op"] = ("cpu", PortraitRenderer(talker))
-        made["op by op, bfloat16"] = ("cpu", PortraitRenderer(talker, torch.bfloat16))
-    for _, renderer in made.values():
-        renderer.fused = None
-    with backend.using("cpu" if backend.fault("cpu") is None else "reference"):
-        made["fused"] = ("cpu", PortraitRenderer(talker))
-    if made["fused"][1].fused is None:
-        del made["fused"]
+    wanted = {
+        "precision": precision,
+        "device": device,
+        "sampler": SamplerConfig(rays=rays),
+    }
+    made = Trainer(dataset, run, config.talker, config.train.model_copy(update=wanted), quiet=True)
+    made.step = 2 * config.talker.occupancy.warmup  # from here on a step takes all its rays
+    made._move()
     return made
 
 
-def against_fused(text, talker, times):
-    """The fused call against each other way."""
-    pixels = talker.camera.height * talker.camera.width
-    for name in times:
-        if name != "fused" and "fused" in times:
-            pair = {name: times[name], "fused": times["fused"]}
-            yield Row(f"{text}: {name} | fused", pair, items=pixels, unit="rays")
+def step_row(made, text, precision):
+    times = best_ms(
+        {name: on(name, made._take_step) for name in here(made.device.type)}, STEP_REPEATS
+    )
+    batch = made.sampler.draw(made.generator).to(made.device)
+    driving = made.driving.select(batch.frames)
+    box = made.talker.occupancy.bounds()
+    rays = pixel_rays(made.talker.camera, driving.camera_to_head, batch.pixels, batch.frame, box)
+    samples = len(sample_rays(made.talker, rays, torch.rand_like(rays.near)))
+    return Row(
+        f"{len(rays)} rays, {text}",
+        times,
+        items=len(rays),
+        unit="rays",
+        dtype=precision,
+        note=f"{samples / len(rays):.1f} samples a ray",
+        **counts.step(made.talker.head, len(rays), samples),
+    )
 
 
-def frame_rows(text, talker, driving: Driving):
-    actions = {
-        name: on(place, lambda r=renderer: next(r.frames(driving)))
-        for name, (place, renderer) in renderers(talker).items()
+def frame_rows(device, avatar=None, size=256):
+    """Frames of a head like a trained one, and of a trained one where it is given."""
+    talker = shell_head(size).to(device)
+    yield from head_rows("a shell", talker)
+    if avatar is not None:
+        talker = load_avatar(avatar, device).talker.eval()
+        talker.camera = talker.camera.scaled(size)
+        yield from head_rows(avatar.name, talker)
+
+
+def renderers(talker):
+    """Back-end and renderer of each way to render, the fused one last where there is one."""
+    made = {"reference": ("reference", PortraitRenderer(talker))}
+    native = here(talker.head.box.device.type)[-1]
+    if native != "reference":
+        made["op by op"] = (native, PortraitRenderer(talker))
+        made["op by op, bfloat16"] = (native, PortraitRenderer(talker, torch.bfloat16))
+    for _, renderer in made.values():
+        renderer.fused = None
+    with backend.using(native):
+        fused = PortraitRenderer(talker)
+    if fused.fused is not None:
+        made["fused"] = (native, fused)
+    return made
+
+
+@torch.no_grad()
+def head_rows(text, talker):
+    """The head layer, seen from the front by a random mouth, with torso and background and without.
+
+    The note compares the pictures: decibels between one call and the operators one by one.
+    """
+    generator, device = torch.Generator().manual_seed(0), talker.head.box.device
+    widths = (talker.config.mouth.components, 9, talker.config.head.appearance)
+    codes = (torch.randn(1, width, generator=generator).to(device) for width in widths)
+    condition = HeadCondition(*codes)
+    made = renderers(talker)
+    heads = {
+        name: on(place, lambda r=renderer: r.head(pose(device), condition, 0))
+        for name, (place, renderer) in made.items()
     }
-    yield from against_fused(f"frame of {text}", talker, best_ms(actions, FRAME_REPEATS))
-
-
-def head_rows(talker):
-    """The head layer alone, seen from the front by a random mouth."""
-    generator = torch.Generator().manual_seed(0)
-    widths = (16, 9, talker.config.head.appearance)
-    condition = HeadCondition(*(torch.randn(1, w, generator=generator) for w in widths))
-    pose = torch.eye(4)[None].clone()
-    pose[0, 2, 3] = -0.8
-    actions = {
-        name: on(place, lambda r=renderer: r.head(pose, condition, 0))
-        for name, (place, renderer) in renderers(talker).items()
-    }
-    with torch.no_grad():
-        times = best_ms(actions, FRAME_REPEATS)
     size = f"{talker.camera.width}x{talker.camera.height}"
-    yield from against_fused(f"trained head {size}", talker, times)
+    pixels = talker.camera.height * talker.camera.width
+    samples = met(talker)
+    counted = counts.frame(talker.head, pixels, samples)
+    note = f"{samples / pixels:.1f} samples a ray"
+    if "fused" in heads:
+        note += f", {decibels(heads['fused']()[0], heads['op by op']()[0]):.1f} dB"
+    row = Row(
+        f"head layer of {text}, {size}",
+        best_ms(heads, FRAME_REPEATS),
+        items=pixels,
+        unit="pixels",
+        note=note,
+        **counted,
+    )
+    yield row
+    yield replace(row, name=f"frame of {text}, {size}", times=whole(talker, made, condition))
+
+
+def whole(talker, made, condition):
+    """Times of the head over the torso over the background."""
+    device = talker.head.box.device
+    still = Still(pose(device), torch.tensor([[1.0, 0, 0, 0, 1, 0]], device=device))
+    renderers = {
+        name: on(place, lambda r=r: r._frame(still, condition, 0))
+        for name, (place, r) in made.items()
+    }
+    return best_ms(renderers, FRAME_REPEATS)
+
+
+class Still:
+    """What a renderer reads of a driving besides its condition."""
+
+    def __init__(self, camera_to_head, torso_motion):
+        self.camera_to_head, self.torso_motion = camera_to_head, torso_motion
+
+
+def met(talker):
+    """Samples that the rays of a picture meet."""
+    renderer = PortraitRenderer(talker)
+    frame = torch.zeros_like(renderer.pixels[:, 0])
+    at = pose(frame.device)
+    rays = pixel_rays(talker.camera, at, renderer.pixels, frame, renderer.bounds)
+    return len(sample_rays(talker, rays, torch.full_like(rays.near, 0.5)))
+
+
+def decibels(found, wanted):
+    return float(-10 * torch.log10((found - wanted).square().mean().clamp_min(1e-20)))

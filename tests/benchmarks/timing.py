@@ -1,4 +1,4 @@
-"""Timing of two ways of doing the same, and what the machine could do at best."""
+"""Timing of several ways of doing the same, and one line of the result."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 REPEATS = 7
 
 
-def best_ms(actions, repeats=REPEATS):
+def best_ms(actions, repeats=None):
     """Shortest of timed calls of each named action, milliseconds, after one untimed call.
 
     They take turns, and the shortest counts: other work on the machine disturbs both sides alike,
@@ -17,52 +17,50 @@ def best_ms(actions, repeats=REPEATS):
     for action in actions.values():
         action()
     best = dict.fromkeys(actions, float("inf"))
-    for _ in range(repeats):
+    for _ in range(repeats or REPEATS):
         for name, action in actions.items():
+            settle()
             begun = time.perf_counter()
             action()
+            settle()
             best[name] = min(best[name], (time.perf_counter() - begun) * 1e3)
     return best
 
 
+def settle():
+    """Wait for what a GPU was told to do."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 @dataclass(frozen=True)
 class Row:
-    """One line: times by name in milliseconds, the first being the yardstick.
+    """One line: times by name in milliseconds, ours last, yardsticks before it.
 
-    ``items`` of ``unit`` are done per call; ``bytes`` and ``flop`` are counted, not measured.
+    ``items`` of ``unit`` are done per call. What no implementation can do without is counted, not
+    measured: ``bytes`` from and to memory, ``flop``, and ``gathers``, reads of table entries at
+    places that follow no order. ``dtype`` is the type of the matrices.
     """
 
     name: str
     times: dict[str, float]
-    items: int = 0
-    unit: str = ""
-    bytes: float = 0.0
-    flop: float = 0.0
+    items: int
+    unit: str
+    bytes: float
+    flop: float
+    gathers: float = 0
+    dtype: str = "float32"
+    note: str = ""
 
-    def ratio(self):
-        """How much faster the last is than the first."""
-        first, *_, last = self.times.values()
-        return first / last
+    def ours(self):
+        """Name and milliseconds of the last."""
+        return list(self.times.items())[-1]
 
-    def fastest(self):
-        return list(self.times.values())[-1] / 1e3
+    def ratio(self, yardstick):
+        """How much faster ours is; None where that was not timed."""
+        name, took = self.ours()
+        other = self.times.get(yardstick)
+        return None if other is None or name == yardstick else other / took
 
-
-@dataclass(frozen=True)
-class Roofline:
-    """Copy bandwidth in bytes/s and float32 matrix rate in FLOP/s, measured here and now."""
-
-    bandwidth: float
-    rate: float
-
-    def share(self, row):
-        """The floor of a row's time over its time; 0 where nothing was counted."""
-        floor = max(row.bytes / self.bandwidth, row.flop / self.rate)
-        return floor / row.fastest()
-
-
-def roofline():
-    source, target = torch.zeros(2**26), torch.zeros(2**26)
-    left, right = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    best = best_ms({"copy": lambda: target.copy_(source), "product": lambda: left @ right})
-    return Roofline(2 * 4 * 2**26 / best["copy"] * 1e3, 2 * 1024**3 / best["product"] * 1e3)
+    def per_second(self, count):
+        return count / self.ours()[1] * 1e3
