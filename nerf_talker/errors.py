@@ -12,6 +12,10 @@ class InputError(NerfTalkerError):
     """A clip, a sound file or another file given by the user cannot be used."""
 
 
+class StageError(NerfTalkerError):
+    """A stage of preprocessing stopped for a reason that no input is known to cause."""
+
+
 class DatasetError(NerfTalkerError):
     """A dataset folder is missing, incomplete, damaged or of another version."""
 

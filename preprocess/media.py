@@ -163,7 +163,9 @@ class VideoWriter:
         import av
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(path), "w", format="matroska")
+        # Otherwise every file gets an identity drawn by lot: equal work gives equal bytes.
+        exact = {"fflags": "+bitexact"}
+        self._container = av.open(str(path), "w", format="matroska", container_options=exact)
         rate = Fraction(fps).limit_denominator(1000)
         self._stream: Any = self._container.add_stream("ffv1" if grey else "libx264", rate=rate)
         self._stream.width = self._stream.height = size

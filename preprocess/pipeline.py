@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 from nerf_talker.data.manifest import DatasetFiles, Manifest, StageRecord, read_manifest
-from nerf_talker.errors import InputError, NerfTalkerError
+from nerf_talker.errors import InputError
+from nerf_talker.preprocess.failure import attempt, forget_failure
 from nerf_talker.preprocess.media import probe
 from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import (
     RECORDS,
     WORK,
@@ -61,6 +63,7 @@ def preprocess(clip: Path, dataset: Path, options: PreprocessOptions) -> Manifes
     Raises:
         InputError: The clip cannot be used; the stage and, where there is one, the frame are named.
         WeightsError: A model file is missing.
+        StageError: A stage stopped for another reason; ``work/failure.txt`` holds the details.
     """
     clip, dataset = Path(clip), Path(dataset)
     _check_inputs(clip, options)
@@ -73,24 +76,30 @@ def preprocess(clip: Path, dataset: Path, options: PreprocessOptions) -> Manifes
         # Said before the work starts, not minutes into it.
         for name in {name: None for stage, _ in stale for name in stage.needs(options)}:
             resolve(name, options.models)
+    show = not options.quiet and sys.stderr.isatty()
+    journey = Journey((stage.name for stage, _ in stale), show and bool(stale))
     try:
         if not (dataset / RECORDS).exists():
             write_records(dataset, records)
-        _drop_scratch(dataset)
-        for stage, fingerprint in stale:
-            records = _run(stage, clip, dataset, options, records, fingerprint)
+        _drop_leftovers(dataset)
+        forget_failure(dataset)
+        for stage, recipe in stale:
+            scratch = dataset / WORK / f"{stage.name}.partial"
+            context = StageContext(clip, dataset, scratch, options, journey)
+            records = _run(stage, context, records, recipe)
         if stale or not split.is_complete(dataset, records):
             split.finish(clip, dataset, options, records)
         return read_manifest(dataset)
     finally:
-        _drop_scratch(dataset)
+        journey.close()
+        _drop_leftovers(dataset)
         _withdraw(dataset, existed)
 
 
 def _stale(
     dataset: Path, digest: str, options: PreprocessOptions, records: dict[str, StageRecord]
-) -> list[tuple[Stage, str]]:
-    """The stages to run, with their new fingerprints.
+) -> list[tuple[Stage, StageRecord]]:
+    """The stages to run, with their new recipes.
 
     What was made with all models stays as it is where one of them is lacking now.
     """
@@ -98,43 +107,40 @@ def _stale(
     stale = []
     for stage in STAGES:
         lacking = stage.lacks(options)
-        wanted = [
-            stage.fingerprint(digest, options, fingerprints, names) for names in ((), lacking)
-        ]
+        wanted = [stage.recipe(digest, options, fingerprints, names) for names in ((), lacking)]
         record = records.get(stage.name)
-        fresh = [text for text in wanted if stage.is_fresh(dataset, record, text)]
-        fingerprints[stage.name] = fresh[0] if fresh else wanted[1]
+        fresh = [r for r in wanted if stage.is_fresh(dataset, record, r.fingerprint)]
+        fingerprints[stage.name] = (fresh or wanted[1:])[0].fingerprint
         if not fresh:
             stale.append((stage, wanted[1]))
     return stale
 
 
 def _run(
-    stage: Stage,
-    clip: Path,
-    dataset: Path,
-    options: PreprocessOptions,
-    records: dict[str, StageRecord],
-    fingerprint: str,
+    stage: Stage, context: StageContext, records: dict[str, StageRecord], recipe: StageRecord
 ) -> dict[str, StageRecord]:
     """Run one stage, move its outputs into place and return the new records.
 
     What says that the stage is done goes only when the new outputs are complete: a failure leaves
     the dataset as it was.
     """
-    scratch = dataset / WORK / f"{stage.name}.partial"
-    scratch.mkdir(parents=True, exist_ok=True)
-    show = not options.quiet and sys.stderr.isatty()
+    context.scratch.mkdir(parents=True, exist_ok=True)
+    context.journey.enter(stage.name)
     started = time.perf_counter()
-    try:
-        notes = stage.run(StageContext(clip, dataset, scratch, options, show))
-    except NerfTalkerError as error:
-        raise type(error)(f"{stage.name}: {error}") from None
-    kept = _forget(dataset, stage, records)
-    notes["bytes"] = publish(stage, scratch, dataset)
-    seconds = round(time.perf_counter() - started, 2)
-    kept[stage.name] = StageRecord(fingerprint=fingerprint, seconds=seconds, notes=notes)
-    write_records(dataset, kept)
+    notes = attempt(stage, context)
+    kept = _forget(context.root, stage, records)
+    outputs = publish(stage, context.scratch, context.root)
+    done = {
+        "seconds": round(time.perf_counter() - started, 2),
+        "notes": notes,
+        "status": "warned" if notes.get("warnings") else "done",
+        "outputs": outputs,
+    }
+    kept[stage.name] = recipe.model_copy(update=done)
+    # In the order of the stages, whatever the order in which they became stale.
+    kept = {stage.name: kept[stage.name] for stage in STAGES if stage.name in kept}
+    write_records(context.root, kept)
+    context.journey.leave()
     return kept
 
 
@@ -162,9 +168,17 @@ def _check_inputs(clip: Path, options: PreprocessOptions) -> None:
             raise InputError(f"{path}: no such file; --{name} wants the path of a file")
 
 
-def _drop_scratch(dataset: Path) -> None:
+def _drop_leftovers(dataset: Path) -> None:
+    """Remove what a killed run left half-written."""
     for leftover in (dataset / WORK).glob("*.partial"):
         shutil.rmtree(leftover, ignore_errors=True)
+    for path in (dataset / RECORDS, *_last_files(DatasetFiles(dataset))):
+        for leftover in path.parent.glob(f".{path.stem}.*{path.suffix}"):
+            leftover.unlink(missing_ok=True)
+
+
+def _last_files(files: DatasetFiles) -> tuple[Path, ...]:
+    return files.manifest, files.report, files.contact_sheet
 
 
 def _check_folder(dataset: Path) -> None:

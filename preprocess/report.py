@@ -134,8 +134,8 @@ def _page(manifest: Manifest, curves: list[tuple[str, dict[str, Array]]], sheet:
     splits = ", ".join(f"{name} {a}-{b - 1}" for name, (a, b) in manifest.splits.items())
     graphs = "".join(f"<h3>{html.escape(name)}</h3>{_svg(group)}" for name, group in curves)
     stages = "".join(
-        f"<tr><td>{name}</td><td>{record.seconds:.1f} s</td><td>{html.escape(_notes(record.notes))}"
-        "</td></tr>"
+        f"<tr><td>{name}</td><td><span class='took'>{record.seconds:.1f} s</span></td>"
+        f"<td>{html.escape(_notes(record.notes))}</td></tr>"
         for name, record in manifest.stages.items()
     )
     title = html.escape(f"Dataset {manifest.subject}")
@@ -145,7 +145,7 @@ def _page(manifest: Manifest, curves: list[tuple[str, dict[str, Array]]], sheet:
 {manifest.size}x{manifest.size} px, from {html.escape(manifest.source)}; crop
 {manifest.crop.side:.0f} px at ({manifest.crop.left:.0f}, {manifest.crop.top:.0f}) of
 {manifest.crop.source_width}x{manifest.crop.source_height}. Splits: {splits}.
-Prepared in {manifest.preprocess_seconds:.0f} s.</p>
+Prepared in <span class="took">{manifest.preprocess_seconds:.0f} s</span>.</p>
 <ul>{warnings or "<li>no warnings</li>"}</ul>
 <p><img alt="contact sheet" src="data:image/png;base64,{picture}"></p>
 <p><small>Green torso, violet hair, orange face, white landmarks; the last two tiles are the clean

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from nerf_talker.atomic import atomic_path
 from nerf_talker.data.manifest import DatasetFiles, StageRecord
 from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.weights import locate
 
 WORK = "work"
@@ -38,14 +38,14 @@ class StageContext:
         root: The dataset folder with the outputs of earlier stages.
         scratch: Where this stage writes its outputs, under their final relative names.
         options: The user's choices.
-        show: Whether progress bars may be drawn.
+        journey: Where the run stands; knows the frame that is worked on.
     """
 
     clip: Path
     root: Path
     scratch: Path
     options: PreprocessOptions
-    show: bool
+    journey: Journey
 
     @property
     def done(self) -> DatasetFiles:
@@ -58,8 +58,8 @@ class StageContext:
         return DatasetFiles(self.scratch)
 
     def progress(self, items: Iterable[Any], text: str, total: int | None = None) -> Iterable[Any]:
-        """``items`` with a progress bar where one is welcome."""
-        return tqdm(items, text, total, disable=not self.show, leave=False)
+        """``items``, one per frame, moving the progress bar; a failure names the frame."""
+        return self.journey.follow(items, text, total)
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ class Stage:
     def _is_supplied(self, options: PreprocessOptions) -> bool:
         return any(getattr(options, name) is not None for name in self.files)
 
-    def fingerprint(
+    def recipe(
         self,
         clip_digest: str,
         options: PreprocessOptions,
         before: dict[str, str],
         lacking: tuple[str, ...] = (),
-    ) -> str:
-        """Hash of everything the result depends on.
+    ) -> StageRecord:
+        """All that the result depends on, and the hash of it: a record without a result yet.
 
         Args:
             clip_digest: Of the clip's content.
@@ -116,22 +116,31 @@ class Stage:
             before: Fingerprints of the stages it reads from, by name.
             lacking: Model files it does without.
         """
-        parts: list[Any] = [self.name, self.version, clip_digest if not self.inputs else ""]
-        parts += [before[name] for name in self.inputs]
-        parts += [[name, getattr(options, name)] for name in self.options]
-        for name in self.files:
-            path = getattr(options, name)
-            parts.append([name, None if path is None else file_digest(path)])
-        parts += [["without", name] for name in lacking]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+        given = {name: getattr(options, name) for name in self.files}
+        files = {name: None if path is None else file_digest(path) for name, path in given.items()}
+        if not self.inputs:
+            files["clip"] = clip_digest
+        inputs = {name: before[name] for name in self.inputs}
+        chosen = {name: getattr(options, name) for name in self.options}
+        parts = [self.name, self.version, inputs, chosen, files, lacking]
+        digest = hashlib.sha256(
+            json.dumps(parts, sort_keys=True, default=str).encode()
+        ).hexdigest()[:32]
+        return StageRecord(
+            fingerprint=digest,
+            seconds=0,
+            version=self.version,
+            inputs=inputs,
+            options=chosen,
+            files=files,
+        )
 
     def is_fresh(self, root: Path, record: StageRecord | None, fingerprint: str) -> bool:
         """Whether the outputs on disk are those of ``fingerprint``."""
         if record is None or record.fingerprint != fingerprint:
             return False
-        sizes = record.notes.get("bytes", {})
         return all(
-            (root / name).is_file() and (root / name).stat().st_size == sizes.get(name)
+            (root / name).is_file() and (root / name).stat().st_size == record.outputs.get(name)
             for name in self.outputs
         )
 

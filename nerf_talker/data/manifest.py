@@ -115,11 +115,29 @@ class CameraModel(StrictModel):
 
 
 class StageRecord(StrictModel):
-    """One finished stage: its fingerprint decides whether a rerun may skip it."""
+    """One finished stage: its fingerprint decides whether a rerun may skip it.
+
+    Attributes:
+        fingerprint: Hash of all that the result depends on: the version, options, files and inputs.
+        seconds: Time it took.
+        notes: Figures and warnings, for people.
+        status: ``warned`` when the notes hold a warning.
+        version: Version of the stage's code.
+        inputs: Fingerprint of each stage whose outputs it read.
+        outputs: Size in bytes of each file it wrote, by its path inside the dataset.
+        options: The options that change its result, with their values.
+        files: SHA-256 of the user's files that it depends on, None where none was given.
+    """
 
     fingerprint: str
     seconds: float
     notes: dict[str, Any] = {}
+    status: Literal["done", "warned"] = "done"
+    version: int = 0
+    inputs: dict[str, str] = {}
+    outputs: dict[str, int] = {}
+    options: dict[str, Any] = {}
+    files: dict[str, str | None] = {}
 
 
 class Manifest(StrictModel):

@@ -7,6 +7,7 @@ from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, contiguous_splits
 from nerf_talker.preprocess import pipeline
 from nerf_talker.preprocess.media import VideoWriter, read_video
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext
 from nerf_talker.preprocess.stages.torso import candidates
 
@@ -29,7 +30,7 @@ def test_held_out_frames_do_not_show_through_the_still_layers(copied, tiny, name
     scratch = copied / "again"
     scratch.mkdir()
     stage = next(stage for stage in pipeline.STAGES if stage.name == name)
-    stage.run(StageContext(tiny.clip, copied, scratch, options(tiny), False))
+    stage.run(StageContext(tiny.clip, copied, scratch, options(tiny), Journey()))
     layer = f"{name}.png"
     assert (scratch / layer).read_bytes() == (copied / layer).read_bytes()
 
