@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field
 
+from nerf_talker.audio.registry import DEFAULT, make_extractor
 from nerf_talker.config import StrictModel
 
 
@@ -21,6 +23,8 @@ class PreprocessOptions(StrictModel):
         masks: NPZ with ``labels`` (F, H, W) uint8, see :class:`nerf_talker.data.labels.Label`, and
             ``head_alpha`` (F, H, W) uint8 from 0 to 255 in the clip's pixels at ``fps``; replaces
             the hair and person models.
+        audio_features: Name of the speech features: one that is built in, ``hf:FOLDER[:LAYER]`` or
+            ``npy:FILE@RATE``; see :mod:`nerf_talker.audio.registry`.
         models: Folder that is looked in first for model files.
         quiet: No progress bars.
     """
@@ -30,5 +34,15 @@ class PreprocessOptions(StrictModel):
     audio: Path | None = None
     landmarks: Path | None = None
     masks: Path | None = None
+    audio_features: str = DEFAULT
     models: Path | None = None
     quiet: bool = False
+
+    @cached_property
+    def speech_features(self) -> str:
+        """What ``audio_features`` names, with the content of the files it comes from.
+
+        Raises:
+            InputError: It names nothing, or lacks a file or a library.
+        """
+        return make_extractor(self.audio_features).identity

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.audio.extractor import Extractor, Follow
+from nerf_talker.audio.sound import RATE as SOUND_RATE
 from nerf_talker.types import AudioFeatures, FloatArray
 
 EXTRACTOR = "logmel40"
@@ -45,12 +47,14 @@ def log_mel(samples: npt.ArrayLike, rate: int, block: int = BLOCK) -> AudioFeatu
     values = np.empty((rows, FILTERS), np.float32)
     for first in range(0, rows, block):
         last = min(first + block, rows)
-        values[first:last] = _rows(samples, rate, first, last)
+        values[first:last] = log_energies(samples, rate, first, last, FILTERS)
     return AudioFeatures(values, RATE, EXTRACTOR, 0.0)
 
 
-def _rows(samples: npt.NDArray[Any], rate: int, first: int, last: int) -> FloatArray:
-    """(last - first, 40) rows, from the samples under their windows.
+def log_energies(
+    samples: npt.NDArray[Any], rate: int, first: int, last: int, filters: int
+) -> FloatArray:
+    """(last - first, filters) log energies of rows that may lie before or after the sound.
 
     One more row is computed in front and dropped: its samples are what pre-emphasis subtracts from
     the first sample of the next window.
@@ -68,10 +72,21 @@ def _rows(samples: npt.NDArray[Any], rate: int, first: int, last: int) -> FloatA
         rate,
         winlen=window / rate,
         winstep=hop / rate,
-        nfilt=FILTERS,
+        nfilt=filters,
         nfft=512 if window <= 512 else int(2 ** np.ceil(np.log2(window))),
         lowfreq=LOWEST,
         highfreq=min(HIGHEST, rate / 2),
         winfunc=np.hanning,
     )
     return np.log(np.maximum(energies[1:], SILENCE)).astype(np.float32)
+
+
+class LogMel(Extractor):
+    """Log-mel energies: :func:`log_mel` behind the interface of all extractors."""
+
+    name = EXTRACTOR
+    dims = FILTERS
+    look_ahead = WINDOW_SECONDS / 2
+
+    def _rows(self, samples: FloatArray, rows: int, follow: Follow) -> FloatArray:
+        return log_mel(samples, SOUND_RATE).values

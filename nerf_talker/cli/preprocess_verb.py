@@ -21,6 +21,8 @@ class Arguments:
         landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at 25 fps.
         masks: NPZ of arrays (F, H, W) uint8 in the clip's pixels at 25 fps: labels with 0
             background, 1 torso, 2 hair, 3 face, and head_alpha, the soft head, from 0 to 255.
+        audio_features: Speech features: logmel40, mfcc26, phones40 (English), a speech encoder in a
+            local folder as hf:FOLDER[:LAYER], or your own as npy:FILE@ROWS_PER_SECOND.
         models: Folder with model files, looked in first.
         quiet: No progress bars and no summary.
     """
@@ -31,6 +33,7 @@ class Arguments:
     audio: Path | None = None
     landmarks: Path | None = None
     masks: Path | None = None
+    audio_features: str = "logmel40"
     models: Path | None = None
     quiet: bool = False
 
@@ -47,6 +50,7 @@ def run(argv: list[str]) -> int:
         "audio": given.audio,
         "landmarks": given.landmarks,
         "masks": given.masks,
+        "audio_features": given.audio_features,
         "models": given.models,
         "quiet": given.quiet,
     }

@@ -27,6 +27,9 @@ def run(argv: list[str]) -> int:
         """The mp4 to write."""
         mark: bool = True
         """Mark the file as synthetic in its metadata (--no-mark turns it off)."""
+        audio_features: str | None = None
+        """Source of the speech features where the avatar's come from files of yours:
+        hf:FOLDER[:LAYER] or npy:FILE@ROWS_PER_SECOND."""
         quiet: bool = False
         """No progress bar."""
 
@@ -34,7 +37,14 @@ def run(argv: list[str]) -> int:
     quiet = arguments.quiet or not sys.stderr.isatty()
     avatar = load_avatar(arguments.avatar, str(resolve_device("auto")))
     begun = time.perf_counter()
-    made = render_speech(avatar, arguments.audio, arguments.output, arguments.mark, quiet)
+    made = render_speech(
+        avatar,
+        arguments.audio,
+        arguments.output,
+        arguments.mark,
+        quiet,
+        arguments.audio_features,
+    )
     seconds = time.perf_counter() - begun
     print(
         f"{made.path}: {made.frames} frames at {made.fps:g} fps in {seconds:.1f} s "

@@ -10,11 +10,11 @@ import torch
 from tqdm import tqdm
 
 from nerf_talker import __version__
-from nerf_talker.audio.logmel import EXTRACTOR, log_mel
+from nerf_talker.audio.registry import extractor_of_avatar
 from nerf_talker.audio.sound import RATE, read_sound
 from nerf_talker.drive.replay import replayed
 from nerf_talker.drive.video import SpeechVideo
-from nerf_talker.errors import AvatarError, InputError
+from nerf_talker.errors import InputError
 from nerf_talker.field.audio_encoder import WINDOW
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import Avatar
@@ -45,7 +45,12 @@ def synthetic_mark(avatar: Avatar) -> dict[str, str]:
 
 
 def render_speech(
-    avatar: Avatar, speech: Path, out: Path, mark: bool = True, quiet: bool = True
+    avatar: Avatar,
+    speech: Path,
+    out: Path,
+    mark: bool = True,
+    quiet: bool = True,
+    audio_features: str | None = None,
 ) -> RenderedSpeech:
     """Render an avatar speaking a sound file.
 
@@ -58,6 +63,7 @@ def render_speech(
         out: The mp4 to write.
         mark: Mark the file as synthetic in its metadata.
         quiet: No progress bar.
+        audio_features: Where the avatar's speech features come from, if from the user's files.
 
     Returns:
         What was written; the video is as long as the speech to within one frame.
@@ -66,17 +72,15 @@ def render_speech(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    if avatar.metadata.extractor != EXTRACTOR:
-        raise AvatarError(
-            f"the avatar wants the speech features '{avatar.metadata.extractor}', "
-            "which this version cannot compute; upgrade nerf-talker"
-        )
+    extractor = extractor_of_avatar(avatar.metadata.extractor, audio_features)
     samples = read_sound(speech)
     fps = avatar.poses.fps
     frames = round(len(samples) / RATE * fps)
     if frames < 1:
         raise InputError(f"{speech}: shorter than one video frame; give at least {1 / fps:.2f} s")
-    features = log_mel(samples, RATE)
+    features = extractor.features(
+        samples, RATE, lambda steps: tqdm(steps, extractor.name, disable=quiet, leave=False)
+    )
     del samples
     talker = avatar.talker
     device = talker.background.device

@@ -85,6 +85,12 @@ def evaluate(
     if not len(frames):
         raise DatasetError(f"{dataset}: split '{options.split}' holds no frames; choose another")
     avatar = load_avatar(path, "cuda" if torch.cuda.is_available() else "cpu")
+    if options.drive == "audio" and avatar.metadata.extractor != data.audio.extractor:
+        raise AvatarError(
+            f"{path}: trained on the speech features '{avatar.metadata.extractor}', but {dataset} "
+            f"holds '{data.audio.extractor}'; evaluate on the dataset it was trained on, or use "
+            "--drive landmarks"
+        )
     rendered = render_frames(avatar.talker, data, frames, options.drive)
     return evaluate_frames(
         data, rendered, report_dir, options, {**avatar.metadata.model_dump(), "avatar": str(path)}

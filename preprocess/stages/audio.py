@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nerf_talker.audio.logmel import log_mel
+from nerf_talker.audio.registry import make_extractor
 from nerf_talker.audio.sound import RATE, read_sound, read_sound_from, write_wav
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import read_clip_record
@@ -27,7 +27,10 @@ def run(context: StageContext) -> dict[str, Any]:
     missing = (wanted - len(samples)) / RATE
     samples = np.pad(samples[:wanted], (0, max(wanted - len(samples), 0)))
     write_wav(context.new.sound, samples)
-    features = log_mel(samples, RATE)
+    extractor = make_extractor(context.options.audio_features)
+    features = extractor.features(
+        samples, RATE, lambda steps: context.progress(steps, extractor.name, len(steps))
+    )
     np.savez_compressed(
         context.new.audio_features,
         values=features.values,
@@ -50,10 +53,10 @@ def run(context: StageContext) -> dict[str, Any]:
 
 STAGE = Stage(
     name="audio",
-    version=1,
+    version=2,
     inputs=("ingest",),
     outputs=("audio.wav", "audio_features.npz"),
-    options=(),
+    options=("speech_features",),
     files=("audio",),
     run=run,
 )

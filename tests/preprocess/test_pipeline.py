@@ -71,6 +71,16 @@ def test_only_what_depends_on_a_change_runs_again(copied, tiny, ran, tmp_path):
     assert ran == ["audio"]
 
 
+def test_the_manifest_and_the_file_name_the_chosen_speech_features(copied, tiny, ran):
+    manifest = pipeline.preprocess(tiny.clip, copied, options(tiny, audio_features="mfcc26"))
+    assert ran == ["audio"]
+    audio = Dataset.open(copied).audio
+    assert manifest.extractor == audio.extractor == "mfcc26"
+    assert audio.values.shape == (2 * FRAMES, 26)
+    with pytest.raises(InputError, match="no speech features 'ave'"):
+        pipeline.preprocess(tiny.clip, copied, options(tiny, audio_features="ave"))
+
+
 @pytest.mark.parametrize("damage", ["delete", "truncate"])
 def test_a_lost_or_damaged_output_is_made_again(copied, tiny, ran, damage):
     path = DatasetFiles(copied).torso

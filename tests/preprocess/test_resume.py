@@ -84,7 +84,7 @@ assert child("", None) == 0
 def digests(root):
     """SHA-256 of every file; what says how long the work took is left out."""
     found = {}
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.parent.name != "cache"):
         content = path.read_bytes()
         if path.suffix == ".json":
             content = re.sub(rb'"(preprocess_)?seconds":\s*[\d.]+', b"", content)
@@ -124,6 +124,7 @@ def changes(tiny, folder):
         "audio": (folder / "other.wav", ["audio"]),
         "masks": (folder / "masks.npz", ["parsing", "background", "torso"]),
         "landmarks": (folder / "landmarks.npz", NAMES),
+        "audio_features": ("mfcc26", ["audio"]),
         "size": (80, NAMES),
         "fps": (50, NAMES),
     }
@@ -136,6 +137,17 @@ def test_an_option_reruns_what_depends_on_it_and_no_more(made, tiny, tmp_path):
         changed = options(tiny, **{name: value})
         stale = pipeline._stale(made, digest, changed, records)
         assert [stage.name for stage, _ in stale] == expected, name
+
+
+def test_a_feature_file_with_other_content_reruns_the_sound(made, tiny, tmp_path):
+    digest, seen = pipeline.file_digest(tiny.clip), []
+    for number in (0.0, 1.0):
+        np.save(tmp_path / "f.npy", np.full((120, 4), number))
+        changed = options(tiny, audio_features=f"npy:{tmp_path / 'f.npy'}@50")
+        ((stage, recipe),) = pipeline._stale(made, digest, changed, read_records(made))
+        assert stage.name == "audio"
+        seen.append(recipe.fingerprint)
+    assert seen[0] != seen[1]
 
 
 def test_every_option_is_in_the_matrix(tiny, tmp_path):
