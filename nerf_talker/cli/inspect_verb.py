@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
@@ -14,12 +14,14 @@ class Arguments:
 
     Attributes:
         clip: Video of one person facing the camera.
-        json: Print the findings as JSON.
+        json: File to write the findings to as JSON.
+        html: File to write the findings to as a page with curves.
         models: Folder with model files, looked in first.
     """
 
     clip: tyro.conf.Positional[Path]
-    json: bool = False
+    json: Path | None = None
+    html: Path | None = None
     models: Path | None = None
 
 
@@ -27,21 +29,15 @@ def run(argv: list[str]) -> int:
     """Run the verb with the arguments after its name; returns the exit code."""
     given = tyro.cli(Arguments, args=argv, prog="nerf-talker inspect")
     from nerf_talker.preprocess.audit import audit
+    from nerf_talker.preprocess.audit_page import write_html, write_json
 
-    findings = audit(given.clip, given.models)
-    usable = all(finding.grade != "fail" for finding in findings)
-    if given.json:
-        import json
-
-        content = {
-            "clip": str(given.clip),
-            "usable": usable,
-            "findings": [asdict(finding) for finding in findings],
-        }
-        print(json.dumps(content, indent=1))
-        return 0 if usable else 1
-    for finding in findings:
+    found = audit(given.clip, given.models)
+    for finding in found.findings:
         cure = f" -> {finding.cure}" if finding.cure else ""
-        print(f"{finding.grade:<5}{finding.name:<12}{finding.value}{cure}")
-    print("usable" if usable else "not usable as it is")
-    return 0 if usable else 1
+        print(f"{finding.grade:<5}{finding.name:<14}{finding.value}{cure}")
+    print("usable" if found.usable else "not usable as it is")
+    for write, path in ((write_json, given.json), (write_html, given.html)):
+        if path is not None:
+            write(path, given.clip, found)
+            print(f"written: {path}")
+    return 0 if found.usable else 1
