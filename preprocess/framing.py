@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nerf_talker.data.manifest import CropTransform
+from nerf_talker.preprocess.faces import face_box, overlap
 from nerf_talker.preprocess.models import FaceLandmarker
 from nerf_talker.types import ByteArray, FloatArray
 
@@ -17,30 +18,81 @@ FACE_HEIGHT_IN_CROP = 0.55
 PORTRAIT = 0.8
 # Part of a face height left free beside the outermost positions of a moving face.
 MARGIN_IN_FACES = 0.45
+_LEAST_SEARCHED = 64
+# Sides of the squares in which small faces are looked for, in smaller sides of the picture.
+_SEARCH_SIDES = (0.6, 0.3, 0.15)
+# The whole search is costly; where it found nothing so often, there is nobody.
+_SEARCHES = 5
+# Side of the window around the faces found last, in their common height.
+_WINDOW = 4.0
 
-Box = tuple[float, float, float, float]
 
+class FaceSearch:
+    """Finds the faces of pictures of one size, small ones too.
 
-def face_box(landmarks: FloatArray) -> Box:
-    """(left, top, right, bottom) of (478, 2 or 3) landmarks."""
-    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    The detector sees a picture of any size at 128 x 128, so that a head that fills little of it
+    is lost. It is then looked for in overlapping squares, and next time near where it was found.
+    """
 
+    def __init__(self, landmarker: FaceLandmarker) -> None:
+        """Search with a landmarker that reports as many faces as are wanted."""
+        self._landmarker = landmarker
+        self._window: tuple[int, int, int, int] | None = None
+        self._failed = 0
 
-def find_face(landmarker: FaceLandmarker, picture: ByteArray) -> Box | None:
-    """The face in a picture; small faces are looked for again in overlapping squares."""
-    found = landmarker.read(picture)
-    if found:
-        return face_box(found[0].landmarks)
-    height, width = picture.shape[:2]
-    side = round(0.6 * min(height, width))
-    for top in np.linspace(0, height - side, 3).astype(int):
-        for left in np.linspace(0, width - side, 3 if width < 1.5 * height else 5).astype(int):
-            found = landmarker.read(picture[top : top + side, left : left + side])
+    def find(self, picture: ByteArray) -> list[FloatArray]:
+        """(478, 3) landmarks of each face in pixels of the picture."""
+        height, width = picture.shape[:2]
+        found = self._read(picture, (0, 0, width, height))
+        if not found and self._window is not None:
+            found = self._read(picture, self._window)
+        elif not found and self._failed < _SEARCHES:
+            found = self._search(picture)
+            self._failed += not found
+        else:
+            return found
+        if found:
+            self._window = _window_about(found, width, height)
+        return found
+
+    def _read(self, picture: ByteArray, window: tuple[int, int, int, int]) -> list[FloatArray]:
+        left, top, right, bottom = window
+        shift = np.array([left, top, 0], np.float32)
+        found = self._landmarker.read(picture[top:bottom, left:right])
+        return [face.landmarks + shift for face in found]
+
+    def _search(self, picture: ByteArray) -> list[FloatArray]:
+        height, width = picture.shape[:2]
+        for share in _SEARCH_SIDES:
+            side = round(share * min(height, width))
+            if side < _LEAST_SEARCHED:
+                break
+            found: list[FloatArray] = []
+            for top in _steps(height, side):
+                for left in _steps(width, side):
+                    for face in self._read(picture, (left, top, left + side, top + side)):
+                        box = face_box(face)
+                        if all(overlap(box, face_box(other)) < 0.3 for other in found):
+                            found.append(face)
             if found:
-                a, b, c, d = face_box(found[0].landmarks)
-                return a + left, b + top, c + left, d + top
-    return None
+                return found
+        return []
+
+
+def _steps(length: int, side: int) -> list[int]:
+    """Starts of squares that cover a length and overlap by a good third."""
+    count = int(np.ceil((length - side) / (0.6 * side))) + 1
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _window_about(faces: list[FloatArray], width: int, height: int) -> tuple[int, int, int, int]:
+    boxes = np.array([face_box(face) for face in faces])
+    low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+    side = _WINDOW * float((boxes[:, 3] - boxes[:, 1]).max()) + float((high - low).max())
+    centre = (low + high) / 2
+    left, top = np.clip(centre - side / 2, 0, None).astype(int)
+    right, bottom = np.clip(centre + side / 2, None, [width, height]).astype(int)
+    return int(left), int(top), int(right), int(bottom)
 
 
 def choose_crop(boxes: npt.ArrayLike, width: int, height: int) -> CropTransform:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ from nerf_talker.types import ByteArray
 
 # Above this many pixels threaded decoding is faster than its overhead.
 _THREADED_PIXELS = 1280 * 720
+# Transfer characteristics of ITU-T H.273: SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG).
+_HDR_CURVES = (16, 18)
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,27 @@ class VideoInfo:
         seconds: Declared length, 0 when unknown.
         fps: Average frame rate, 0 when unknown.
         has_sound: Whether there is a sound track.
+        high_dynamic_range: Whether the brightness curve is that of HDR (PQ or HLG).
     """
 
     frames: int
     seconds: float
     fps: float
     has_sound: bool
+    high_dynamic_range: bool = False
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A decoded frame and how it is to be shown.
+
+    Attributes:
+        frame: PyAV's frame.
+        pixel_aspect: Width of a pixel over its height.
+    """
+
+    frame: Any
+    pixel_aspect: float
 
 
 def probe(path: Path) -> VideoInfo:
@@ -61,7 +79,9 @@ def probe(path: Path) -> VideoInfo:
             if not declared and container.duration:
                 declared = container.duration / 1e6
             rate = float(stream.average_rate or 0)
-            return VideoInfo(stream.frames, declared, rate, bool(container.streams.audio))
+            curve = getattr(stream.codec_context, "color_trc", None)
+            sound = bool(container.streams.audio)
+            return VideoInfo(stream.frames, declared, rate, sound, curve in _HDR_CURVES)
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: is not a video that can be read ({error.strerror}): damaged, cut off while "
@@ -69,8 +89,8 @@ def probe(path: Path) -> VideoInfo:
         ) from None
 
 
-def timed_frames(path: Path) -> Iterator[tuple[float, Any]]:
-    """(seconds, decoded PyAV frame) in presentation order.
+def timed_frames(path: Path) -> Iterator[tuple[float, Shot]]:
+    """(seconds, decoded frame) in presentation order; :func:`upright` makes it a picture.
 
     Raises:
         InputError: The stream is damaged; the position is named.
@@ -83,11 +103,12 @@ def timed_frames(path: Path) -> Iterator[tuple[float, Any]]:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
+            aspect = float(stream.sample_aspect_ratio or 1)
             large = stream.width * stream.height > _THREADED_PIXELS
             stream.thread_type = "AUTO" if large else "NONE"
             for frame in container.decode(stream):
                 seconds = count / rate if frame.time is None else float(frame.time)
-                yield seconds, frame
+                yield seconds, Shot(frame, aspect)
                 count += 1
     except av.FFmpegError as error:
         raise InputError(
@@ -102,7 +123,7 @@ def steady_frames(path: Path, fps: float) -> Iterator[ByteArray]:
     Variable-rate files are followed by their timestamps, never by their frame count.
     """
     start: float | None = None
-    before: tuple[float, Any] | None = None
+    before: tuple[float, Shot] | None = None
     pace = 1 / (probe(path).fps or fps)
     index = 0
     for seconds, frame in timed_frames(path):
@@ -124,16 +145,45 @@ def steady_frames(path: Path, fps: float) -> Iterator[ByteArray]:
             index += 1
 
 
-def upright(frame: Any) -> ByteArray:
-    """A PyAV frame as RGB with the container's rotation applied."""
-    picture = frame.to_ndarray(format="rgb24")
+def upright(shot: Shot) -> ByteArray:
+    """A frame as RGB with square pixels and the container's rotation applied.
+
+    Pixels that are not square are stretched, never squeezed: no detail is lost.
+    """
+    frame, aspect = shot.frame, shot.pixel_aspect
+    if abs(aspect - 1) < 1e-3:
+        picture = frame.to_ndarray(format="rgb24")
+    else:
+        width = round(frame.width * max(aspect, 1))
+        height = round(frame.height / min(aspect, 1))
+        picture = frame.to_ndarray(format="rgb24", width=width, height=height)
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
-def cropped_frames(path: Path, fps: float, crop: CropTransform, size: int) -> Iterator[ByteArray]:
-    """The clip's crop at a constant rate, resized to ``size`` squared."""
-    for picture in steady_frames(path, fps):
+def thumbnail(shot: Shot, side: int) -> ByteArray:
+    """(side, side, 3) RGB averages of a frame, not turned."""
+    small = shot.frame.to_ndarray(format="rgb24", width=side, height=side, interpolation="AREA")
+    return np.asarray(small, np.uint8)
+
+
+def cropped_frames(
+    path: Path,
+    fps: float,
+    crop: CropTransform,
+    size: int,
+    span: tuple[int, int] | None = None,
+) -> Iterator[ByteArray]:
+    """The clip's crop at a constant rate, resized to ``size`` squared.
+
+    Args:
+        path: The clip.
+        fps: Frames per second wanted.
+        crop: The square to keep.
+        size: Its side in the result.
+        span: First and last + 1 of the frames wanted, counted at ``fps``; all by default.
+    """
+    for picture in islice(steady_frames(path, fps), *(span or (None,))):
         yield crop_resize(picture, crop, size)
 
 

@@ -1,19 +1,25 @@
-"""MediaPipe's face landmarker, hair model and person model behind small, typed calls.
+"""Face landmarks, hair and person masks behind small, typed calls.
 
-All three are Tasks-API graphs; they are closed by leaving the ``with`` block. Pictures are
-(H, W, 3) uint8 RGB.
+Each runs on MediaPipe's Tasks API or, where that cannot be imported, on LiteRT
+(:mod:`nerf_talker.preprocess.litert`) with the same model files. Objects are closed by leaving
+their ``with`` block. Pictures are (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.errors import WeightsError
+from nerf_talker.preprocess import litert
 from nerf_talker.types import ByteArray, FloatArray
 from nerf_talker.weights import resolve
 
@@ -22,6 +28,10 @@ HAIR_MODEL = "hair_segmentation.tflite"
 PERSON_MODEL = "selfie_segmentation.tflite"
 
 BLENDSHAPES = 52
+
+Runtime = Literal["mediapipe", "litert"]
+Choice = Literal["auto", "mediapipe", "litert"]
+Self = TypeVar("Self", bound="_Closing")
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,47 @@ class FaceReading:
     blendshapes: FloatArray
 
 
-class _Task:
-    """Something MediaPipe opened that must be closed."""
+@lru_cache(maxsize=1)
+def mediapipe_fault() -> str | None:
+    """Why MediaPipe cannot be used here, or None when it can."""
+    bindings = "mediapipe.tasks.python.core.mediapipe_c_bindings"
+    try:
+        importlib.import_module("mediapipe.tasks.python.vision")
+        if importlib.util.find_spec(bindings) is not None:
+            # The import alone does not load the native library, which may lack its own libraries.
+            importlib.import_module(bindings).load_raw_library()
+    except (ImportError, OSError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return None
 
-    _task: Any
+
+def choose_runtime(wanted: Choice = "auto") -> Runtime:
+    """What runs the models: MediaPipe where it works, else LiteRT; or the one asked for.
+
+    Raises:
+        WeightsError: The one asked for, or each of them, is not installed.
+    """
+    fault = None if wanted == "litert" else mediapipe_fault()
+    if wanted != "litert" and fault is None:
+        return "mediapipe"
+    if wanted == "mediapipe" or not litert.is_installed():
+        lacks = f"MediaPipe cannot be used ({fault})" if fault else "LiteRT is not installed"
+        if wanted == "auto":
+            lacks += " and LiteRT is not installed"
+        cure = (
+            "'pip install mediapipe'" if wanted == "mediapipe" else "'pip install ai-edge-litert'"
+        )
+        raise WeightsError(f"{lacks}; run {cure}, or supply --landmarks and --masks")
+    return "litert"
+
+
+class _Closing:
+    """Something that may have to be closed."""
+
+    _task: Any = None
+
+    def __enter__(self: Self) -> Self:
+        return self
 
     def __exit__(
         self,
@@ -48,49 +95,48 @@ class _Task:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._task.close()
+        if self._task is not None:
+            self._task.close()
 
 
-class FaceLandmarker(_Task):
-    """MediaPipe FaceLandmarker; with ``fps`` it follows a video, without it reads single pictures.
+class FaceLandmarker(_Closing):
+    """478 points and 52 blendshapes of the faces in single pictures.
+
+    Every picture is read by itself. MediaPipe's video mode is not used: its causal filter makes
+    the lips 0.3 to 0.5 frames late, which no later step can mend.
 
     Raises:
-        WeightsError: The model file cannot be found.
+        WeightsError: The model file cannot be found, or nothing is installed that can run it.
     """
 
     def __init__(
-        self, fps: float | None = None, faces: int = 1, models: Path | None = None
+        self, faces: int = 1, models: Path | None = None, runtime: Choice = "auto"
     ) -> None:
         """Load the model, looked for first in ``models``; at most ``faces`` faces are reported."""
+        self.runtime = choose_runtime(runtime)
+        path = resolve(FACE_MODEL, models)
+        if self.runtime == "litert":
+            self._lite = litert.LiteFace(path, faces)
+            return
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision
 
-        path = resolve(FACE_MODEL, models)
-        mode = vision.RunningMode.IMAGE if fps is None else vision.RunningMode.VIDEO
         options = vision.FaceLandmarkerOptions(
             base_options=tasks.BaseOptions(model_asset_path=str(path)),
             num_faces=faces,
             output_face_blendshapes=True,
-            running_mode=mode,
+            running_mode=vision.RunningMode.IMAGE,
         )
         self._task = vision.FaceLandmarker.create_from_options(options)
-        self._fps = fps
-        self._index = 0
-
-    def __enter__(self) -> FaceLandmarker:
-        return self
 
     def read(self, picture: ByteArray) -> list[FaceReading]:
-        """The faces in a picture, or in the next frame of the video; empty when there are none."""
+        """The faces in a picture; empty when there are none."""
+        picture = np.ascontiguousarray(picture)
+        if self.runtime == "litert":
+            return [FaceReading(*found) for found in self._lite.read(picture)]
         import mediapipe as mp
 
-        image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
-        if self._fps is None:
-            result = self._task.detect(image)
-        else:
-            stamp = round(self._index * 1000 / self._fps)
-            result = self._task.detect_for_video(image, stamp)
-            self._index += 1
+        result = self._task.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=picture))
         height, width = picture.shape[:2]
         scale = np.array([width, height, width], np.float32)
         faces = []
@@ -101,24 +147,30 @@ class FaceLandmarker(_Task):
         return faces
 
 
-class _Segmenter(_Task):
+class _Segmenter(_Closing):
     def __init__(self, name: str, models: Path | None) -> None:
+        path = resolve(name, models)
+        if choose_runtime() == "litert":
+            self._lite = litert.LiteSegmenter(path)
+            return
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision
 
         options = vision.ImageSegmenterOptions(
-            base_options=tasks.BaseOptions(model_asset_path=str(resolve(name, models))),
+            base_options=tasks.BaseOptions(model_asset_path=str(path)),
             output_category_mask=False,
             output_confidence_masks=True,
         )
         self._task = vision.ImageSegmenter.create_from_options(options)
 
     def _masks(self, data: npt.NDArray[Any], with_alpha: bool) -> list[FloatArray]:
+        data = np.ascontiguousarray(data)
+        if self._task is None:
+            return self._lite.read(data)
         import mediapipe as mp
 
         kind = mp.ImageFormat.SRGBA if with_alpha else mp.ImageFormat.SRGB
-        image = mp.Image(image_format=kind, data=np.ascontiguousarray(data))
-        masks = self._task.segment(image).confidence_masks
+        masks = self._task.segment(mp.Image(image_format=kind, data=data)).confidence_masks
         return [np.array(mask.numpy_view(), np.float32).squeeze() for mask in masks]
 
 
@@ -128,9 +180,6 @@ class HairModel(_Segmenter):
     def __init__(self, models: Path | None = None) -> None:
         """Load the model, looked for first in ``models``."""
         super().__init__(HAIR_MODEL, models)
-
-    def __enter__(self) -> HairModel:
-        return self
 
     def read(self, picture: ByteArray) -> FloatArray:
         """(H, W) in [0, 1].
@@ -148,9 +197,6 @@ class PersonModel(_Segmenter):
     def __init__(self, models: Path | None = None) -> None:
         """Load the model, looked for first in ``models``."""
         super().__init__(PERSON_MODEL, models)
-
-    def __enter__(self) -> PersonModel:
-        return self
 
     def read(self, picture: ByteArray) -> FloatArray:
         """(H, W) in [0, 1]."""

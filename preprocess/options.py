@@ -9,6 +9,8 @@ from pydantic import Field
 
 from nerf_talker.audio.registry import DEFAULT, make_extractor
 from nerf_talker.config import StrictModel
+from nerf_talker.preprocess.faces import WISH
+from nerf_talker.preprocess.models import Choice
 
 
 class PreprocessOptions(StrictModel):
@@ -25,6 +27,13 @@ class PreprocessOptions(StrictModel):
             the hair and person models.
         audio_features: Name of the speech features: one that is built in, ``hf:FOLDER[:LAYER]`` or
             ``npy:FILE@RATE``; see :mod:`nerf_talker.audio.registry`.
+        face: Which person, where there are several: ``largest``, ``left``, ``right``, or ``x,y``:
+            a point on the face in the clip's first frames, in pixels.
+        scene: Number, from 1, of the uncut part of the clip to use; by default the longest with a
+            face, if that is at least half of the clip.
+        av_offset: Milliseconds by which the sound comes too late; by default estimated, and
+            corrected where that is sure.
+        landmarker: What runs the face models: ``mediapipe``, ``litert``, or what is installed.
         models: Folder that is looked in first for model files.
         quiet: No progress bars.
     """
@@ -35,6 +44,10 @@ class PreprocessOptions(StrictModel):
     landmarks: Path | None = None
     masks: Path | None = None
     audio_features: str = DEFAULT
+    face: str = Field(default="largest", pattern=rf"^({WISH})$")
+    scene: int | None = Field(default=None, ge=1)
+    av_offset: float | None = Field(default=None, ge=-2000, le=2000)
+    landmarker: Choice = "auto"
     models: Path | None = None
     quiet: bool = False
 

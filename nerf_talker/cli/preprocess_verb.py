@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -17,12 +17,20 @@ class Arguments:
         clip: Video of one person facing the camera, with sound.
         out: Dataset folder to write.
         size: Width and height of the dataset's frames in pixels.
+        fps: Frames per second of the dataset.
         audio: Sound file that replaces the clip's own sound.
         landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at 25 fps.
         masks: NPZ of arrays (F, H, W) uint8 in the clip's pixels at 25 fps: labels with 0
             background, 1 torso, 2 hair, 3 face, and head_alpha, the soft head, from 0 to 255.
         audio_features: Speech features: logmel40, mfcc26, phones40 (English), a speech encoder in a
             local folder as hf:FOLDER[:LAYER], or your own as npy:FILE@ROWS_PER_SECOND.
+        face: Which person, where there are several: largest, left, right, or x,y, a point on the
+            face in the clip's first frames in pixels.
+        scene: Number, from 1, of the uncut part of the clip to use; by default the longest with a
+            face, if that is at least half of the clip.
+        av_offset: Milliseconds by which the clip's sound comes too late (0 leaves it alone); by
+            default estimated, and corrected where that is sure.
+        landmarker: What runs the face models; auto takes MediaPipe, else LiteRT.
         models: Folder with model files, looked in first.
         quiet: No progress bars and no summary.
     """
@@ -30,10 +38,15 @@ class Arguments:
     clip: tyro.conf.Positional[Path]
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DATASET")]
     size: int = 512
+    fps: int = 25
     audio: Path | None = None
     landmarks: Path | None = None
     masks: Path | None = None
     audio_features: str = "logmel40"
+    face: str = "largest"
+    scene: int | None = None
+    av_offset: float | None = None
+    landmarker: Literal["auto", "mediapipe", "litert"] = "auto"
     models: Path | None = None
     quiet: bool = False
 
@@ -47,10 +60,15 @@ def run(argv: list[str]) -> int:
 
     choices = {
         "size": given.size,
+        "fps": given.fps,
         "audio": given.audio,
         "landmarks": given.landmarks,
         "masks": given.masks,
         "audio_features": given.audio_features,
+        "face": given.face,
+        "scene": given.scene,
+        "av_offset": given.av_offset,
+        "landmarker": given.landmarker,
         "models": given.models,
         "quiet": given.quiet,
     }

@@ -3,74 +3,174 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nerf_talker.data.manifest import CropTransform
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
-from nerf_talker.preprocess.media import cropped_frames
-from nerf_talker.preprocess.models import BLENDSHAPES, FACE_MODEL, FaceLandmarker
+from nerf_talker.geometry.gaze import gaze_angles
+from nerf_talker.geometry.landmarks68 import landmarks68
+from nerf_talker.preprocess.faces import Box, face_box, overlap
+from nerf_talker.preprocess.models import (
+    BLENDSHAPES,
+    FACE_MODEL,
+    FaceLandmarker,
+    FaceReading,
+    mediapipe_fault,
+)
 from nerf_talker.preprocess.stage import Stage, StageContext
-from nerf_talker.preprocess.stages.ingest import read_clip_record
+from nerf_talker.preprocess.stages.ingest import (
+    ClipRecord,
+    clip_pictures,
+    read_clip_record,
+    read_speaker,
+)
+from nerf_talker.preprocess.steady import filled, jumps, short_gaps, smoothed, steadied
 from nerf_talker.preprocess.supplied import read_landmarks
+from nerf_talker.preprocess.survey import MOST_FACES
 from nerf_talker.types import BoolArray, FloatArray
 
 LANDMARKS_FILE = "work/landmarks.npz"
 # The models see at least this many pixels of the crop, whatever the dataset's size.
 WORKING_SIZE = 512
-LARGEST_MISSING_SHARE = 0.10
+LARGEST_MISSING_SHARE = 0.30
+# Gaps up to this long are interpolated; in longer ones nobody knows what the face did.
+SHORT_GAP_SECONDS = 0.4
+# A face whose box overlaps the expected one less is somebody else's.
+_LEAST_OVERLAP = 0.25
+# So long after the last sighting the face may be anywhere.
+_LOST_SECONDS = 1.0
+
+
+@dataclass
+class _Readings:
+    """What was read of F frames.
+
+    Attributes:
+        landmarks: (F, 478, 3) pixels of the dataset.
+        shapes: (F, 52).
+        valid: (F,) whether the face was found.
+        others: Frames with a second face.
+        warnings: Sentences for the report.
+    """
+
+    landmarks: FloatArray
+    shapes: FloatArray
+    valid: BoolArray
+    others: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 def run(context: StageContext) -> dict[str, Any]:
-    """Write ``work/landmarks.npz``: landmarks in dataset pixels, blendshapes, valid."""
-    record = read_clip_record(context)
+    """Write ``work/landmarks.npz``.
+
+    It holds, for F frames: landmarks (F, 478, 3) dataset pixels, blendshapes (F, 52), valid (F,)
+    whether a face was found, interpolated (F,) whether a short gap was bridged, gaze (F, 2)
+    radians to the image's right and up, landmarks68 (F, 68, 2) in iBUG's order, and splices (S,)
+    frames before which time was cut out.
+    """
+    record, fps = read_clip_record(context), context.options.fps
     supplied = context.options.landmarks is not None
-    read = _from_file if supplied else _from_model
-    landmarks, shapes, valid = read(context, record.frames, record.crop)
-    _check(context, valid)
-    landmarks, shapes = _filled(landmarks, valid), _filled(shapes, valid)
+    found = (_from_file if supplied else _from_model)(context, record)
+    _check(context, found.valid)
+    bridged = short_gaps(found.valid, round(SHORT_GAP_SECONDS * fps))
+    landmarks, shapes = filled(found.landmarks, found.valid), filled(found.shapes, found.valid)
+    splices = sorted({*record.splices, *jumps(landmarks, found.valid)})
+    if not supplied:
+        landmarks = steadied(landmarks, splices)
     target = context.scratch / LANDMARKS_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(target, landmarks=landmarks, blendshapes=_settled(shapes), valid=valid)
-    missing = int((~valid).sum())
-    ranges = time_ranges(valid, context.options.fps)
-    notes = [f"no face in {missing} frames ({ranges}); interpolated"] if missing else []
-    return {"source": "file" if supplied else "model", "missing": missing, "warnings": notes}
+    np.savez(
+        target,
+        landmarks=landmarks,
+        blendshapes=np.clip(smoothed(shapes, splices), 0, 1),
+        valid=found.valid,
+        interpolated=bridged,
+        gaze=gaze_angles(landmarks),
+        landmarks68=landmarks68(landmarks),
+        splices=np.array(splices, np.int64),
+    )
+    return {
+        "source": "file" if supplied else "model",
+        "missing": int((~found.valid).sum()),
+        "interpolated": int(bridged.sum()),
+        "splices": splices,
+        "other_faces": found.others,
+        "warnings": found.warnings + _gap_warnings(found.valid, bridged, fps),
+    }
 
 
-def _from_model(
-    context: StageContext, frames: int, crop: CropTransform
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    size, fps = max(WORKING_SIZE, context.options.size), context.options.fps
-    landmarks = np.zeros((frames, mesh.POINTS, 3), np.float32)
-    shapes = np.zeros((frames, BLENDSHAPES), np.float32)
-    valid = np.zeros(frames, bool)
-    with FaceLandmarker(fps, models=context.options.models) as landmarker:
-        pictures = cropped_frames(context.clip, fps, crop, size)
+def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
+    options, frames = context.options, record.frames
+    size = max(WORKING_SIZE, options.size)
+    scale = size / record.crop.side
+    speaker = (read_speaker(context) - [record.crop.left, record.crop.top] * 2) * scale
+    found = _Readings(
+        np.zeros((frames, mesh.POINTS, 3), np.float32),
+        np.zeros((frames, BLENDSHAPES), np.float32),
+        np.zeros(frames, bool),
+    )
+    choice = _Choice(options.fps)
+    faces = MOST_FACES if len(speaker) else 2
+    with FaceLandmarker(faces, options.models, options.landmarker) as landmarker:
+        if landmarker.runtime == "litert" and options.landmarker == "auto":
+            found.warnings.append(
+                f"MediaPipe cannot be used here ({mediapipe_fault()}); LiteRT ran its models"
+            )
+        pictures = clip_pictures(context, record, size)
         for index, picture in enumerate(context.progress(pictures, "landmarks", frames)):
-            faces = landmarker.read(picture)
-            if faces and index < frames:
-                landmarks[index] = faces[0].landmarks
-                shapes[index] = faces[0].blendshapes
-                valid[index] = True
-    return landmarks * (context.options.size / size), shapes, valid
+            readings = landmarker.read(picture)
+            found.others += len(readings) > 1
+            expected = speaker[index] if len(speaker) else None
+            face = choice.pick(index, readings, expected)
+            if face is not None:
+                found.landmarks[index] = face.landmarks * (options.size / size)
+                found.shapes[index] = face.blendshapes
+                found.valid[index] = True
+    return found
 
 
-def _from_file(
-    context: StageContext, frames: int, crop: CropTransform
-) -> tuple[FloatArray, FloatArray, BoolArray]:
+class _Choice:
+    """Which of the faces in a frame is the subject's."""
+
+    def __init__(self, fps: float) -> None:
+        self._patience = round(_LOST_SECONDS * fps)
+        self._last: tuple[int, Box] | None = None
+
+    def pick(
+        self, index: int, faces: list[FaceReading], expected: FloatArray | None
+    ) -> FaceReading | None:
+        """The face at the expected box, or, with none expected, where it was; else the largest."""
+        boxes = [face_box(face.landmarks) for face in faces]
+        if expected is not None:
+            if np.isnan(expected).any():
+                return None
+            target: Box = tuple(expected.tolist())
+        elif self._last is None or index - self._last[0] > self._patience:
+            target = max(boxes, key=lambda box: box[3] - box[1], default=(0, 0, 0, 0))
+        else:
+            target = self._last[1]
+        likely = max(range(len(boxes)), key=lambda k: overlap(target, boxes[k]), default=None)
+        if likely is None or overlap(target, boxes[likely]) < _LEAST_OVERLAP:
+            return None
+        self._last = (index, boxes[likely])
+        return faces[likely]
+
+
+def _from_file(context: StageContext, record: ClipRecord) -> _Readings:
     if context.options.landmarks is None:
         raise InputError("no landmark file was given; use --landmarks FILE")
     given = read_landmarks(context.options.landmarks)
-    rows = np.minimum(np.arange(frames), len(given.landmarks) - 1)
+    rows = np.minimum(np.arange(*record.span), len(given.landmarks) - 1)
+    crop = record.crop
     scale = context.options.size / crop.side
     shift = np.array([crop.left, crop.top, 0], np.float32)
     landmarks = ((given.landmarks[rows] - shift) * scale).astype(np.float32)
     none = np.zeros((len(given.landmarks), BLENDSHAPES), np.float32)
     shapes = none if given.blendshapes is None else given.blendshapes
-    return landmarks, np.nan_to_num(shapes[rows]), given.valid[rows]
+    return _Readings(landmarks, np.nan_to_num(shapes[rows]), given.valid[rows])
 
 
 def _check(context: StageContext, valid: BoolArray) -> None:
@@ -88,36 +188,26 @@ def _check(context: StageContext, valid: BoolArray) -> None:
         )
 
 
+def _gap_warnings(valid: BoolArray, bridged: BoolArray, fps: float) -> list[str]:
+    found, lost = [], ~valid & ~bridged
+    if bridged.any():
+        ranges = time_ranges(~bridged, fps)
+        found.append(f"no face in {bridged.sum()} frames ({ranges}); interpolated")
+    if lost.any():
+        ranges = time_ranges(~lost, fps)
+        found.append(
+            f"no face for longer than {SHORT_GAP_SECONDS} s, {lost.sum()} frames ({ranges}); "
+            "kept in time, not learned from"
+        )
+    return found
+
+
 def time_ranges(valid: BoolArray, fps: float, most: int = 6) -> str:
     """The stretches of False in ``valid`` as "12.00-12.40 s, ..."; at most ``most`` of them."""
     edges = np.diff(np.concatenate([[0], (~valid).astype(int), [0]]))
     spans = list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True))
     texts = [f"{first / fps:.2f}-{last / fps:.2f} s" for first, last in spans[:most]]
     return ", ".join(texts) + (f" and {len(spans) - most} more" if len(spans) > most else "")
-
-
-def _filled(values: FloatArray, valid: BoolArray) -> FloatArray:
-    """(F, ...) values with invalid rows interpolated linearly in time."""
-    if valid.all():
-        return values
-    good = np.flatnonzero(valid)
-    rows = np.arange(len(valid))
-    after = np.clip(np.searchsorted(good, rows), 0, len(good) - 1)
-    right, left = good[after], good[np.maximum(after - 1, 0)]
-    left = np.where(right <= rows, right, left)
-    span = np.maximum(right - left, 1)
-    part = np.clip((rows - left) / span, 0, 1).reshape(-1, *[1] * (values.ndim - 1))
-    filled = (1 - part) * values[left] + part * values[right]
-    return np.where(valid.reshape(part.shape), values, filled).astype(np.float32)
-
-
-def _settled(shapes: FloatArray) -> FloatArray:
-    """Blendshapes after a Savitzky-Golay filter (window 5, order 3), clipped to [0, 1]."""
-    from scipy.signal import savgol_filter
-
-    if len(shapes) < 5:
-        return np.clip(shapes, 0, 1)
-    return np.clip(savgol_filter(shapes, 5, 3, axis=0), 0, 1).astype(np.float32)
 
 
 def read_landmark_file(context: StageContext) -> Iterator[Any]:
@@ -128,7 +218,7 @@ def read_landmark_file(context: StageContext) -> Iterator[Any]:
 
 STAGE = Stage(
     name="landmarks",
-    version=1,
+    version=2,
     inputs=("ingest",),
     outputs=(LANDMARKS_FILE,),
     options=(),

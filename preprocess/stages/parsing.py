@@ -11,10 +11,10 @@ from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.headshape import similarity
 from nerf_talker.preprocess.headmask import classify, hair_from_person, head_matte
-from nerf_talker.preprocess.media import VideoWriter, crop_resize, cropped_frames
+from nerf_talker.preprocess.media import VideoWriter, crop_resize
 from nerf_talker.preprocess.models import HAIR_MODEL, PERSON_MODEL, HairModel, PersonModel
 from nerf_talker.preprocess.stage import Stage, StageContext
-from nerf_talker.preprocess.stages.ingest import read_clip_record
+from nerf_talker.preprocess.stages.ingest import clip_pictures, read_clip_record
 from nerf_talker.preprocess.stages.landmarks import read_landmark_file
 from nerf_talker.preprocess.supplied import check_count, read_masks
 from nerf_talker.types import ByteArray, FloatArray
@@ -66,7 +66,7 @@ def _supplied_masks(context: StageContext) -> Iterator[Masks]:
         raise InputError("no mask file was given; use --masks FILE")
     record = read_clip_record(context)
     labels, alpha = read_masks(path)
-    check_count(path, len(labels), record.frames)
+    check_count(path, len(labels), record.whole)
     height, width = labels.shape[1:]
     if (width, height) != (record.crop.source_width, record.crop.source_height):
         raise InputError(
@@ -76,7 +76,7 @@ def _supplied_masks(context: StageContext) -> Iterator[Masks]:
     size, side = context.options.size, round(record.crop.side)
     top, left = round(record.crop.top), round(record.crop.left)
     for index in range(record.frames):
-        row = min(index, len(labels) - 1)
+        row = min(record.first + index, len(labels) - 1)
         part = labels[row, top : top + side, left : left + side]
         classes = cv2.resize(part, (size, size), interpolation=cv2.INTER_NEAREST)
         yield np.asarray(classes), crop_resize(alpha[row], record.crop, size)
@@ -122,8 +122,8 @@ def _probabilities(
     context: StageContext, landmarks: FloatArray
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Hair and person of every frame."""
-    crop, models = read_clip_record(context).crop, context.options.models
-    frames = cropped_frames(context.clip, context.options.fps, crop, WORKING_SIZE)
+    models = context.options.models
+    frames = clip_pictures(context, read_clip_record(context), WORKING_SIZE)
     with PersonModel(models) as person_model:
         if STAGE.lacks(context.options):
             for index, picture in enumerate(frames):
