@@ -37,8 +37,8 @@ from nerf_talker.weights import resolve
 
 STAGES: tuple[Stage, ...] = (
     ingest.STAGE,
-    audio.STAGE,
     landmarks.STAGE,
+    audio.STAGE,
     tracking.STAGE,
     parsing.STAGE,
     background.STAGE,
