@@ -77,13 +77,14 @@ def look_of(picture: ByteArray, landmarks: FloatArray) -> FloatArray:
     scale, turn, shift = similarity(landmarks[list(_ANCHORS), :2].astype(np.float64), _PLACES)
     box = face_box(landmarks)
     # Blurred first, so that the few samples stand for the skin around them.
-    wide = max(round((box[3] - box[1]) / _PATCH), 1)
+    wide = max(round(1 / max(scale, 1e-6)), 1)
     low = np.maximum(np.array(box[:2]) - wide, 0).astype(int)
     part = picture[low[1] : int(box[3]) + wide, low[0] : int(box[2]) + wide]
     if not part.size:
         return np.zeros(_PATCH * _PATCH * 3, np.float32)
     matrix = np.concatenate([scale * turn, (shift + scale * turn @ low)[:, None]], 1)
-    patch = cv2.warpAffine(cv2.blur(part, (wide, wide)), matrix, (_PATCH, _PATCH))
+    size, edge = (_PATCH, _PATCH), cv2.BORDER_REPLICATE
+    patch = cv2.warpAffine(cv2.blur(part, (wide, wide)), matrix, size, borderMode=edge)
     return (patch / np.float32(255)).reshape(-1)
 
 
@@ -162,14 +163,14 @@ def choose(people: list[Track], wish: str) -> Track:
         ordered = sorted(people, key=lambda t: float(np.mean([_centre(b)[0] for b in t.boxes])))
         return ordered[0] if wish == "left" else ordered[-1]
     point = np.array([float(value) for value in wish.split(",")])
-    distances = [_distance(point, person.boxes[0]) for person in people]
-    nearest = int(np.argmin(distances))
-    if distances[nearest] > 1:
-        x, y = _centre(people[nearest].boxes[0])
+    nearest = min(people, key=lambda person: _distance(point, person.boxes[0]))
+    box = nearest.boxes[0]
+    if _distance(point, box) > box[3] - box[1]:
+        x, y = _centre(box)
         raise InputError(
             f"--face {wish}: no face there; the nearest is at {x:.0f},{y:.0f} of the clip's picture"
         )
-    return people[nearest]
+    return nearest
 
 
 def _cost(track: Track, frame: int, face: SeenFace) -> float:
@@ -202,6 +203,6 @@ def _centre(box: Box) -> Values:
 
 
 def _distance(point: Values, box: Box) -> float:
-    """From a point to a box's edge in box heights; 0 inside."""
+    """From a point to a box's edge; 0 inside."""
     beyond = np.maximum(np.maximum(np.array(box[:2]) - point, point - np.array(box[2:])), 0)
-    return float(np.hypot(*beyond)) / max(box[3] - box[1], 1e-6)
+    return float(np.hypot(*beyond))

@@ -24,7 +24,7 @@ SLOW = (9, 3)
 QUICK = (5, 3)
 # Lips, lids and irises close and open within three frames: under the head's motion they are left
 # as they are. From there on the filter takes over within this distance, in eye distances.
-_TRANSITION = 0.3
+_TRANSITION = 0.15
 _QUICK_POINTS = (*mesh.LIPS, *mesh.RIGHT_EYE, *mesh.LEFT_EYE, *range(468, mesh.POINTS))
 # A head that moves so far within one frame, in face heights, and so much farther than in the
 # frames around, was cut.

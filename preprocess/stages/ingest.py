@@ -111,7 +111,7 @@ def run(context: StageContext) -> dict[str, Any]:
         warnings=[*warnings, *_warnings(context, crop, scene, people)],
         first=span[0],
         whole=whole,
-        splices=[round(time * options.fps) - span[0] for time in scene.splices],
+        splices=[int(np.ceil(time * options.fps)) - span[0] for time in scene.splices],
     )
     content = record.model_dump_json(indent=1) + "\n"
     (context.scratch / CLIP_FILE).write_text(content, encoding="utf-8")
@@ -209,9 +209,6 @@ def _warnings(context: StageContext, crop: CropTransform, scene: Scene, people: 
             f"{people} people are in the clip; the one chosen by --face {context.options.face} "
             "was followed (or: largest, left, right, x,y)"
         )
-    if scene.splices:
-        times = ", ".join(f"{time:.2f} s" for time in scene.splices[:8])
-        found.append(f"time was cut out of the recording at {times}; nothing is smoothed across")
     return found
 
 

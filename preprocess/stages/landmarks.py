@@ -98,7 +98,11 @@ def run(context: StageContext) -> dict[str, Any]:
         "interpolated": int(bridged.sum()),
         "splices": splices,
         "other_faces": found.others,
-        "warnings": found.warnings + _gap_warnings(found.valid, bridged, fps),
+        "warnings": [
+            *found.warnings,
+            *_gap_warnings(found.valid, bridged, fps),
+            *_splice_warnings(splices, fps),
+        ],
     }
 
 
@@ -200,6 +204,14 @@ def _gap_warnings(valid: BoolArray, bridged: BoolArray, fps: float) -> list[str]
             "kept in time, not learned from"
         )
     return found
+
+
+def _splice_warnings(splices: list[int], fps: float, most: int = 8) -> list[str]:
+    if not splices:
+        return []
+    times = ", ".join(f"{place / fps:.2f} s" for place in splices[:most])
+    more = f" and {len(splices) - most} more" if len(splices) > most else ""
+    return [f"the recording was cut together at {times}{more}; nothing is smoothed across"]
 
 
 def time_ranges(valid: BoolArray, fps: float, most: int = 6) -> str:

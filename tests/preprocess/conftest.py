@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from nerf_talker.data.synthetic import render_sample
 from nerf_talker.preprocess.pipeline import preprocess
 
 from .tiny import options, write_tiny
@@ -24,3 +25,9 @@ def made(tiny, tmp_path_factory):
 @pytest.fixture
 def copied(made, tmp_path):
     return shutil.copytree(made, tmp_path / "anna")
+
+
+@pytest.fixture(scope="session")
+def performer():
+    """30 pictures (128, 128, 3) of the sample person, a speaking second at 25 fps and a bit."""
+    return [picture.rgb for picture in render_sample(2.0, 128, 0, frames=list(range(30))).pictures]
