@@ -4,7 +4,7 @@ A hard cut shows as a jump between neighbouring thumbnails that is large, far ab
 around it, and does not come back: a flash, a blank or a damaged frame is followed by the same
 scene again and is no cut. Where most of the picture stays, something was cut out of one recording
 (a splice): background and camera are the same and the clip can be used as a whole, but nothing may
-be smoothed across it. Frames are fed one by one; only two seconds around are kept.
+be smoothed across it. Frames are fed one by one; only a second around is kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ THUMBNAIL = 16
 # hand before the camera about 10.
 _LEAST_JUMP = 12.0
 _ABOVE_MOTION = 5.0
+# Motion is judged over this long before and after.
+_AROUND_SECONDS = 0.5
+# What lasts no longer than this is a flash or a damaged frame.
+_FLASH_SECONDS = 0.24
 # A scene has come back when it is this much closer than the jump was.
 _ALIKE = 0.5
 # Thumbnails with less spread than this (of 255) show nothing: black, white, one colour.
@@ -55,9 +59,10 @@ class Cut:
 class CutFinder:
     """Finds cuts in a stream of thumbnails."""
 
-    def __init__(self, reach: int) -> None:
-        """``reach``: frames before and after in which a scene may come back, about two seconds."""
-        self._reach = max(reach, 2)
+    def __init__(self, fps: float) -> None:
+        """Start a stream of ``fps`` frames per second."""
+        self._flash = max(round(_FLASH_SECONDS * fps), 2)
+        self._reach = max(round(_AROUND_SECONDS * fps), self._flash)
         self._shots: deque[FloatArray] = deque(maxlen=2 * self._reach + 1)
         self._jumps: deque[float] = deque(maxlen=2 * self._reach + 1)
         self._count = 0
@@ -84,12 +89,12 @@ class CutFinder:
         jump = self._jumps[place]
         if place == 0 or jump < _LEAST_JUMP:
             return
-        around = [self._jumps[k] for k in range(len(self._jumps)) if 0 < abs(k - place) <= 12]
+        around = [other for k, other in enumerate(self._jumps) if k not in (0, place)]
         if around and jump < _ABOVE_MOTION * float(np.median(around)):
             return
         before, after = self._shots[place - 1], self._shots[place]
-        later = (self._shots[k] for k in range(place, min(place + self._reach, len(self._shots))))
-        earlier = (self._shots[k] for k in range(max(place - self._reach, 0), place))
+        later = (self._shots[k] for k in range(place, min(place + self._flash, len(self._shots))))
+        earlier = (self._shots[k] for k in range(max(place - self._flash, 0), place))
         if any(_apart(before, shot) < _ALIKE * jump for shot in later):
             return
         if any(_apart(after, shot) < _ALIKE * jump for shot in earlier):

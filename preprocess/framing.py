@@ -19,6 +19,10 @@ PORTRAIT = 0.8
 # Part of a face height left free beside the outermost positions of a moving face.
 MARGIN_IN_FACES = 0.45
 _LEAST_SEARCHED = 64
+# Boxes that overlap more than this are of one face.
+_SAME = 0.3
+
+Window = tuple[int, int, int, int]
 # Sides of the squares in which small faces are looked for, in smaller sides of the picture.
 _SEARCH_SIDES = (0.6, 0.3, 0.15)
 # The whole search is costly; where it found nothing so often, there is nobody.
@@ -37,15 +41,15 @@ class FaceSearch:
     def __init__(self, landmarker: FaceLandmarker) -> None:
         """Search with a landmarker that reports as many faces as are wanted."""
         self._landmarker = landmarker
-        self._window: tuple[int, int, int, int] | None = None
+        self._window: Window | None = None
         self._failed = 0
 
     def find(self, picture: ByteArray) -> list[FloatArray]:
         """(478, 3) landmarks of each face in pixels of the picture."""
         height, width = picture.shape[:2]
-        found = self._read(picture, (0, 0, width, height))
+        found = self._read_all(picture, _overview(width, height))
         if not found and self._window is not None:
-            found = self._read(picture, self._window)
+            found = self._read_all(picture, [self._window])
         elif not found and self._failed < _SEARCHES:
             found = self._search(picture)
             self._failed += not found
@@ -55,11 +59,17 @@ class FaceSearch:
             self._window = _window_about(found, width, height)
         return found
 
-    def _read(self, picture: ByteArray, window: tuple[int, int, int, int]) -> list[FloatArray]:
-        left, top, right, bottom = window
-        shift = np.array([left, top, 0], np.float32)
-        found = self._landmarker.read(picture[top:bottom, left:right])
-        return [face.landmarks + shift for face in found]
+    def _read_all(self, picture: ByteArray, windows: list[Window]) -> list[FloatArray]:
+        """The faces in all windows, each once."""
+        found: list[FloatArray] = []
+        for left, top, right, bottom in windows:
+            shift = np.array([left, top, 0], np.float32)
+            for face in self._landmarker.read(picture[top:bottom, left:right]):
+                marks = face.landmarks + shift
+                box = face_box(marks)
+                if all(overlap(box, face_box(other)) < _SAME for other in found):
+                    found.append(marks)
+        return found
 
     def _search(self, picture: ByteArray) -> list[FloatArray]:
         height, width = picture.shape[:2]
@@ -67,20 +77,27 @@ class FaceSearch:
             side = round(share * min(height, width))
             if side < _LEAST_SEARCHED:
                 break
-            found: list[FloatArray] = []
-            for top in _steps(height, side):
-                for left in _steps(width, side):
-                    for face in self._read(picture, (left, top, left + side, top + side)):
-                        box = face_box(face)
-                        if all(overlap(box, face_box(other)) < 0.3 for other in found):
-                            found.append(face)
+            found = self._read_all(picture, _squares(width, height, side))
             if found:
                 return found
         return []
 
 
+def _overview(width: int, height: int) -> list[Window]:
+    """The whole picture and, where it is wide or tall, squares as large as it allows."""
+    whole = [(0, 0, width, height)]
+    side = min(width, height)
+    return whole + (_squares(width, height, side) if max(width, height) > 1.25 * side else [])
+
+
+def _squares(width: int, height: int, side: int) -> list[Window]:
+    """Squares that cover the picture and overlap by a good third."""
+    tops, lefts = _steps(height, side), _steps(width, side)
+    return [(left, top, left + side, top + side) for top in tops for left in lefts]
+
+
 def _steps(length: int, side: int) -> list[int]:
-    """Starts of squares that cover a length and overlap by a good third."""
+    """Where the squares start along one side."""
     count = int(np.ceil((length - side) / (0.6 * side))) + 1
     return [round(start) for start in np.linspace(0, length - side, count)]
 

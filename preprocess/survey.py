@@ -90,7 +90,7 @@ def survey(context: StageContext, info: VideoInfo, search_faces: bool) -> Survey
     times: list[float] = []
     seen: list[tuple[float, list[Box]]] = []
     size = (0, 0)
-    finder = CutFinder(round(2 * (info.fps or 25.0)))
+    finder = CutFinder(info.fps or 25.0)
     landmarker = _landmarker(context) if looks else None
     try:
         search = FaceSearch(landmarker) if landmarker else None

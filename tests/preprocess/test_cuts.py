@@ -21,8 +21,8 @@ def scene(seed, frames=FRAMES, jitter=1.0):
     return shots
 
 
-def found(shots, reach=50):
-    finder = CutFinder(reach)
+def found(shots):
+    finder = CutFinder(25)
     for shot in shots:
         finder.look(np.clip(shot, 0, 255).astype(np.uint8))
     return [(cut.frame, cut.is_splice) for cut in finder.cuts()]
@@ -41,6 +41,11 @@ def test_a_cut_is_found_wherever_it_is(place):
 def test_many_cuts_are_found():
     shots = scene(0, 60) + scene(1, 60) + scene(2, 60)
     assert found(shots) == [(60, False), (120, False)]
+
+
+def test_a_short_look_at_something_else_is_two_cuts():
+    shots = scene(0, 40) + scene(1, 30) + scene(0, 40)
+    assert found(shots) == [(40, False), (70, False)]
 
 
 @pytest.mark.parametrize("length", [1, 5, 30, 90])
