@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -34,6 +35,9 @@ class PreprocessOptions(StrictModel):
         av_offset: Milliseconds by which the sound comes too late; by default estimated, and
             corrected where that is sure.
         landmarker: What runs the face models: ``mediapipe``, ``litert``, or what is installed.
+        poses: Where head tracking stops. "refined": poses of the whole clip together, then aligned
+            to the pictures; "landmarks": without the pictures; "pnp": each frame's landmarks
+            alone, to compare with.
         models: Folder that is looked in first for model files.
         quiet: No progress bars.
     """
@@ -48,6 +52,7 @@ class PreprocessOptions(StrictModel):
     scene: int | None = Field(default=None, ge=1)
     av_offset: float | None = Field(default=None, ge=-2000, le=2000)
     landmarker: Choice = "auto"
+    poses: Literal["refined", "landmarks", "pnp"] = "refined"
     models: Path | None = None
     quiet: bool = False
 

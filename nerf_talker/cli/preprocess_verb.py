@@ -31,6 +31,7 @@ class Arguments:
         av_offset: Milliseconds by which the clip's sound comes too late (0 leaves it alone); by
             default estimated, and corrected where that is sure.
         landmarker: What runs the face models; auto takes MediaPipe, else LiteRT.
+        poses: How far head tracking goes; landmarks and pnp are there to compare with.
         models: Folder with model files, looked in first.
         quiet: No progress bars and no summary.
     """
@@ -47,6 +48,7 @@ class Arguments:
     scene: int | None = None
     av_offset: float | None = None
     landmarker: Literal["auto", "mediapipe", "litert"] = "auto"
+    poses: Literal["refined", "landmarks", "pnp"] = "refined"
     models: Path | None = None
     quiet: bool = False
 
@@ -69,6 +71,7 @@ def run(argv: list[str]) -> int:
         "scene": given.scene,
         "av_offset": given.av_offset,
         "landmarker": given.landmarker,
+        "poses": given.poses,
         "models": given.models,
         "quiet": given.quiet,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,17 +34,18 @@ class HeadTrack:
         poses: Head-to-camera poses, F frames.
         shape: (478, 3) metres, canonical head space.
         coarse: The PnP poses the refinement started from.
-        rms: Root mean square reprojection error of the rigid points, pixels.
-        p95: 95th percentile of it.
         weights: (F, R) inverse variances of the rigid points, 0 in frames without a face.
     """
 
     poses: Poses
     shape: Array
     coarse: Poses
-    rms: float
-    p95: float
     weights: Array
+
+    @property
+    def seen(self) -> BoolArray:
+        """(F,) frames with a face; the poses of the others are held between their neighbours."""
+        return np.asarray(self.weights.max(1) > 0)
 
 
 def track_head(
@@ -73,7 +74,7 @@ def track_head(
         shape = refine_shape(camera, poses, start, seen, valid)
         weights = point_weights(camera, poses, shape[rigid], seen[:, rigid], valid)
     poses = refine(camera, poses, shape[rigid], seen[:, rigid], weights)
-    return _report(camera, smoothed(poses, smooth), shape, coarse, seen, weights)
+    return HeadTrack(smoothed(poses, smooth), shape, coarse, weights)
 
 
 def on_pictures(camera: Camera, track: HeadTrack, landmarks: Array, frames: Frames) -> HeadTrack:
@@ -90,18 +91,19 @@ def on_pictures(camera: Camera, track: HeadTrack, landmarks: Array, frames: Fram
     poses = refine_on_pictures(
         camera, track.poses, track.shape, seen[:, rigid], track.weights, frames
     )
-    shape = refine_shape(camera, poses, track.shape, seen, track.weights.max(1) > 0)
-    return _report(camera, poses, shape, track.coarse, seen, track.weights)
+    shape = refine_shape(camera, poses, track.shape, seen, track.seen)
+    return HeadTrack(poses, shape, track.coarse, track.weights)
 
 
-def _report(
-    camera: Camera, poses: Poses, shape: Array, coarse: Poses, seen: Array, weights: Array
-) -> HeadTrack:
-    rigid, valid = list(mesh.RIGID), weights.max(1) > 0
-    error = project(camera, poses.in_camera(shape[rigid])) - seen[:, rigid]
-    length = np.linalg.norm(error, axis=-1)[valid]
-    rms, p95 = float(np.sqrt((length**2).mean())), float(np.percentile(length, 95))
-    return HeadTrack(poses, shape, coarse, rms, p95, weights)
+def frame_by_frame(camera: Camera, track: HeadTrack, landmarks: Array) -> HeadTrack:
+    """``track`` with one PnP pose per frame, each of its landmarks alone: what refining improves.
+
+    Raises:
+        InputError: A frame's landmarks admit no pose.
+    """
+    rigid = list(mesh.RIGID)
+    seen = np.asarray(landmarks, np.float64)[:, rigid, :2]
+    return replace(track, poses=pnp_poses(camera, track.shape[rigid], seen))
 
 
 def refine(camera: Camera, poses: Poses, points: Array, observed: Array, weights: Array) -> Poses:
@@ -205,16 +207,3 @@ def expression_landmarks(camera: Camera, shape: Array, landmarks: Array) -> Arra
     lifted = (seen[..., :2] - np.asarray(camera.centre)) / camera.focal
     lifted = np.concatenate([lifted, np.ones_like(depth)[..., None]], -1) * depth[..., None]
     return (lifted - poses.translation[:, None]) @ poses.rotation
-
-
-def nose_jitter(camera: Camera, poses: Poses, shape: Array) -> float:
-    """RMS second difference of the projected nose bridge, pixels at 512 of width."""
-    bridge = project(camera, poses.in_camera(shape[[mesh.NOSE_BRIDGE]]))[:, 0]
-    return point_jitter(bridge) * 512 / camera.width
-
-
-def point_jitter(path: Array) -> float:
-    """RMS second difference of an (F, 2) path."""
-    if len(path) < 3:
-        return 0.0
-    return float(np.sqrt((np.diff(path, 2, axis=0) ** 2).sum(-1).mean()))
