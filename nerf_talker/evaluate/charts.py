@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,7 +21,8 @@ class Line:
 
     Attributes:
         name: In the legend.
-        style: CSS class that colours it: ``truth``, ``own``, ``other``, ``fourth``, ``quiet``.
+        style: CSS class that colours it: ``truth``, ``own``, ``other``, ``fourth``, ``fifth``,
+            ``quiet``.
         values: (T,), NaN leaves a gap.
     """
 
@@ -29,8 +31,20 @@ class Line:
     values: Series
 
 
-def chart(x: Series, lines: Sequence[Line], x_label: str, y_label: str) -> str:
-    """An SVG element with axes, about five ticks each, and a legend below it."""
+def chart(
+    x: Series, lines: Sequence[Line], x_label: str, y_label: str, seek: float | None = None
+) -> str:
+    """An SVG element with axes, about five ticks each, and a legend below it.
+
+    The figure carries its numbers, so that the page's script can tell them under the pointer.
+
+    Args:
+        x: (T,) places across.
+        lines: The curves.
+        x_label: Below the axis.
+        y_label: In the legend.
+        seek: ``x`` of the player's first frame when a click should move the player, else None.
+    """
     finite = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     if not finite.size:
         return "<p class='quiet'>nothing was measured for this chart</p>"
@@ -59,7 +73,36 @@ def chart(x: Series, lines: Sequence[Line], x_label: str, y_label: str) -> str:
         f"<text x='{middle}' y='{HEIGHT - 3}' text-anchor='middle'>{escape(x_label)}</text></svg>"
     )
     names = "".join(f"<span class='key {line.style}'>{escape(line.name)}</span>" for line in lines)
-    return f"<figure>{''.join(parts)}<figcaption>{escape(y_label)} {names}</figcaption></figure>"
+    data = escape(json.dumps(_numbers(x, lines, x_label, seek)))
+    caption = f"<figcaption>{escape(y_label)} {names}</figcaption>"
+    return f"<figure class='curve' data-curve='{data}'>{''.join(parts)}{caption}</figure>"
+
+
+def _numbers(
+    x: Series, lines: Sequence[Line], x_label: str, seek: float | None
+) -> dict[str, object]:
+    """What the page's script needs to point at the curves; null is a gap."""
+    low, high = _range(x)
+    return {
+        "label": x_label,
+        "x": [round(float(value), 4) for value in x],
+        "low": low,
+        "high": high,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+        "top": TOP,
+        "bottom": HEIGHT - BOTTOM,
+        "width": WIDTH,
+        "seek": seek,
+        "lines": [
+            {
+                "name": line.name,
+                "style": line.style,
+                "values": [float(f"{v:.4g}") if np.isfinite(v) else None for v in line.values],
+            }
+            for line in lines
+        ],
+    }
 
 
 def _range(values: Series) -> tuple[float, float]:

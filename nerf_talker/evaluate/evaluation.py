@@ -14,22 +14,26 @@ from nerf_talker.audio.sound import write_wav
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import DatasetFiles, SplitName
 from nerf_talker.drive.self_driven import render_frames
-from nerf_talker.errors import AvatarError, DatasetError, InputError, WeightsError
+from nerf_talker.errors import AvatarError, DatasetError, InputError
+from nerf_talker.evaluate.boxes import mean_boxes
 from nerf_talker.evaluate.environment import environment
+from nerf_talker.evaluate.figures import Scene, row_metrics, truth_figures
 from nerf_talker.evaluate.folder import prepare_folder
+from nerf_talker.evaluate.gaps import Gaps, not_measured
 from nerf_talker.evaluate.lips import correlation
-from nerf_talker.evaluate.lpips import WEIGHTS, Lpips
 from nerf_talker.evaluate.measurement import Instruments, Measurement, Watcher, measure
-from nerf_talker.evaluate.notes import not_measured, notes
+from nerf_talker.evaluate.networks import NetworkFiles, open_networks
+from nerf_talker.evaluate.notes import notes
 from nerf_talker.evaluate.page import REPORT_FILES, write_report
+from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.readers import open_reader
 from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import (
     Baselines,
+    Metrics,
     ReaderInfo,
     Report,
     Speed,
-    TruthFigures,
 )
 from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.evaluate.speech_expert import expected_gaps
@@ -54,6 +58,8 @@ class EvaluateOptions:
         save_video: Also write lossless videos and the sound of the split.
         quiet: No progress bar.
         models: Folder to look for model files in first.
+        fid_network: TorchScript of the features for FID and KID.
+        identity_network: TorchScript of the face embedding.
     """
 
     drive: Drive = "audio"
@@ -61,6 +67,12 @@ class EvaluateOptions:
     save_video: bool = False
     quiet: bool = True
     models: Path | None = None
+    fid_network: Path | None = None
+    identity_network: Path | None = None
+
+    def networks(self) -> NetworkFiles:
+        """Where networks come from."""
+        return NetworkFiles(self.models, self.fid_network, self.identity_network)
 
 
 def evaluate(
@@ -137,36 +149,41 @@ def evaluate_frames(
         raise InputError(f"{options.models}: no such folder; give one that holds model files")
     prepare_folder(report_dir, (*REPORT_FILES, *VIDEOS, SPEECH_FILE))
     frames = dataset.manifest.range(options.split)
-    instruments = open_instruments(dataset, frames, options.models)
+    instruments = open_instruments(dataset, frames, options.networks())
+    sound, fps = _split_sound(dataset, frames), dataset.manifest.fps
     with ExitStack() as stack:
-        watch = _video_watcher(stack, report_dir, dataset) if options.save_video else None
-        done = measure(dataset, frames, rendered, instruments, watch, options.quiet)
-    sound = _split_sound(dataset, frames)
+        player = stack.enter_context(Player(len(frames), fps, sound))
+        watchers: list[Watcher] = [lambda truth, own, head_only: player.add(truth, own)]
+        if options.save_video:
+            watchers.append(_video_watcher(stack, report_dir, dataset))
+        done = measure(dataset, frames, rendered, instruments, watchers, options.quiet)
+    done.clip = player.clip
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
-    fps = dataset.manifest.fps
     energy = None if sound is None else log_energy(sound, range(len(frames)), fps)
     heard = Heard(energy, expected_gaps(dataset, frames))
-    report = _report(dataset, done, instruments, heard, options, metadata)
-    write_report(report_dir, report, done, fps, heard)
+    scene = Scene(
+        done.truth,
+        mean_boxes(done.boxes),
+        heard,
+        dataset.manifest.size,
+        fps,
+        instruments.reader.missing_landmarks is None,
+    )
+    report = _report(dataset, done, instruments, scene, options, metadata)
+    write_report(report_dir, report, done, scene)
     return report
 
 
-def open_instruments(dataset: Dataset, frames: range, models: Path | None = None) -> Instruments:
+def open_instruments(dataset: Dataset, frames: range, files: NetworkFiles) -> Instruments:
     """The best instruments this machine has; what is missing carries its reason.
 
     Args:
         dataset: The opened dataset.
         frames: Frames of the clip to be measured.
-        models: Folder to look for model files in first.
+        files: Where networks come from.
     """
-    from nerf_talker.weights import resolve
-
-    reader = open_reader(dataset, frames, models)
-    try:
-        return Instruments(reader, Lpips(resolve(WEIGHTS, models)))
-    except WeightsError as error:
-        return Instruments(reader, None, str(error))
+    return Instruments(open_reader(dataset, frames, files.models), open_networks(files))
 
 
 def _video_watcher(stack: ExitStack, folder: Path, dataset: Dataset) -> Watcher:
@@ -189,20 +206,18 @@ def _report(
     dataset: Dataset,
     done: Measurement,
     instruments: Instruments,
-    heard: Heard,
+    scene: Scene,
     options: EvaluateOptions,
     metadata: Mapping[str, object],
 ) -> Report:
-    size, reader = dataset.manifest.size, instruments.reader
-    knows_faces = reader.missing_landmarks is None
-    rows = {
-        name: row.metrics(done.truth, heard, size, knows_faces) for name, row in done.rows.items()
-    }
+    reader, manifest = instruments.reader, dataset.manifest
+    rows = {name: row_metrics(row, scene) for name, row in done.rows.items()}
     train_seconds = _number(metadata.get("train_seconds"))
     return Report(
         frames=len(done.frames),
         split=options.split,
-        size=size,
+        size=manifest.size,
+        fps=manifest.fps,
         drive=options.drive,
         metrics=rows["own"],
         head_only=rows["head_only"],
@@ -212,30 +227,37 @@ def _report(
             end_to_end_fps=_rate(len(done.frames), done.seconds),
             train_seconds=train_seconds,
             preprocess_seconds=_number(metadata.get("preprocess_seconds"))
-            or dataset.manifest.preprocess_seconds,
+            or manifest.preprocess_seconds,
         ),
         environment=environment(),
-        subject=dataset.manifest.subject,
+        subject=manifest.subject,
         avatar=str(metadata.get("avatar", "")),
-        truth=_truth_figures(done, heard, size),
+        truth=truth_figures(scene),
         reader=_reader_info(dataset, done, reader.name),
-        not_measured=not_measured(rows, done, instruments, heard.energy is not None, train_seconds),
+        not_measured=_missing(rows, done, instruments, scene.heard, train_seconds),
         notes=notes(reader.name, options.drive),
     )
 
 
-def _truth_figures(done: Measurement, heard: Heard, size: int) -> TruthFigures:
-    gaps = done.truth.gap_series()
-    energy, speech = heard.curves(gaps)
-    known = gaps[np.isfinite(gaps)]
-    return TruthFigures(
-        lipgap_std=float(known.std()) if known.size else None,
-        sync_offset_frames=None if energy is None else energy.best_lag,
-        sync_confidence=None if energy is None else energy.confidence,
-        speech_offset_frames=None if speech is None else speech.best_lag,
-        speech_confidence=None if speech is None else speech.confidence,
-        jitter=done.truth.jitter(size),
+def _missing(
+    rows: dict[str, Metrics],
+    done: Measurement,
+    instruments: Instruments,
+    heard: Heard,
+    train_seconds: float | None,
+) -> dict[str, str]:
+    gaps = Gaps(
+        instruments.networks.missing,
+        instruments.reader.missing_landmarks,
+        "the dataset holds no sound" if heard.energy is None else None,
+        None,
+        frozenset(n for n, row in done.rows.items() if row.without_face == len(done.frames)),
+        frozenset(region for boxes in done.boxes for region in boxes),
     )
+    reasons = not_measured(rows, gaps)
+    if train_seconds is None:
+        reasons["speed.train_seconds"] = "the avatar does not state it"
+    return reasons
 
 
 def _reader_info(dataset: Dataset, done: Measurement, name: str) -> ReaderInfo:

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nerf_talker.geometry.mesh import LIPS
-from nerf_talker.types import FloatArray
-
 Series = npt.NDArray[np.float64]
 
 LAGS = np.arange(-10, 11)
@@ -49,17 +46,6 @@ class LagCurve:
     def confidence(self) -> float:
         """Peak minus median over lags: how much the best lag stands out."""
         return self.peak - float(np.nanmedian(self.correlation))
-
-
-def mouth_landmark_distance(predicted: FloatArray, truth: FloatArray, width: int) -> float:
-    """LMD at the 512 scale of one frame: pixels at a frame width of 512.
-
-    Mean Euclidean distance of the 40 lip points after subtracting each frame's own mean, times
-    512 / width. Lower is better.
-    """
-    a, b = predicted[list(LIPS), :2], truth[list(LIPS), :2]
-    apart = (a - a.mean(0)) - (b - b.mean(0))
-    return float(np.linalg.norm(apart, axis=-1).mean() * 512 / width)
 
 
 def correlation(a: Series, b: Series) -> float | None:

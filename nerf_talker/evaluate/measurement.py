@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -13,21 +13,20 @@ from tqdm import tqdm
 
 from nerf_talker.errors import AvatarError
 from nerf_talker.evaluate.baselines import mean_frame, nearest_frames
-from nerf_talker.evaluate.boxes import face_box, mouth_box
+from nerf_talker.evaluate.boxes import Boxes, region_boxes
 from nerf_talker.evaluate.composite import head_over_truth, own
+from nerf_talker.evaluate.film import SLOW_EVERY, Film
 from nerf_talker.evaluate.gallery import Exhibit, Gallery
+from nerf_talker.evaluate.networks import Networks
+from nerf_talker.evaluate.player import Clip
 from nerf_talker.evaluate.readers import FrameReader, LipReader, Reading
-from nerf_talker.evaluate.rows import Motion, Row, TruthFrame, lpips_pair
-from nerf_talker.types import ByteArray, PortraitFrame
+from nerf_talker.evaluate.rows import Row, TruthFrame, lpips_taps
+from nerf_talker.types import ByteArray, FloatArray, PortraitFrame
 
 if TYPE_CHECKING:
     from nerf_talker.data.dataset import Dataset
-    from nerf_talker.evaluate.lpips import Lpips
 
 ROWS = ("own", "head_only", "mean_frame", "nearest_frame")
-
-LPIPS_EVERY = 5
-"""LPIPS is taken on every fifth frame, first frame included; it moves by .001 against all."""
 
 Watcher = Callable[[ByteArray, ByteArray, ByteArray], None]
 """Told the truth, own and head-only picture of every frame, e.g. to write videos."""
@@ -39,13 +38,11 @@ class Instruments:
 
     Attributes:
         reader: Reads lips from pictures.
-        lpips: The LPIPS network, None when its weights cannot be had.
-        lpips_reason: Why not.
+        networks: Look at pictures; what is missing carries its reason.
     """
 
     reader: LipReader
-    lpips: Lpips | None
-    lpips_reason: str | None = None
+    networks: Networks
 
 
 @dataclass
@@ -55,18 +52,35 @@ class Measurement:
     Attributes:
         frames: The frames of the clip that were measured.
         rows: Accumulators by row name.
-        truth: Motion of the true frames.
+        truth: The true frames' film.
+        boxes: Regions of every frame.
         gallery: Pictures for the page.
+        clip: The page's small video, empty without one.
         render_seconds: Spent inside the renderer.
         seconds: Spent in all.
     """
 
     frames: range
     rows: dict[str, Row]
-    truth: Motion
+    truth: Film
     gallery: Gallery
+    clip: Clip = field(default_factory=Clip)
+    boxes: list[Boxes] = field(default_factory=list)
     render_seconds: float = 0.0
     seconds: float = 0.0
+
+    def add_truth(self, truth: TruthFrame, networks: Networks) -> None:
+        """Take in a true frame, before the rows that are compared with it."""
+        self.truth.add(truth.picture, truth.reading, truth.boxes, networks, truth.slow)
+        self.boxes.append(truth.boxes)
+
+    def show(
+        self, frame: int, truth: TruthFrame, own: ByteArray, head_only: ByteArray | None
+    ) -> None:
+        """Offer the newest frame of the row ``own`` to the gallery."""
+        film, mouth = self.rows["own"].film, truth.boxes.get("mouth")
+        score = film.newest("psnr.frame" if mouth is None else "psnr.mouth")
+        self.gallery.consider(Exhibit(frame, truth.picture, own, head_only, mouth, score))
 
 
 @dataclass
@@ -87,7 +101,7 @@ def measure(
     frames: range,
     rendered: Iterable[PortraitFrame],
     instruments: Instruments,
-    watch: Watcher | None = None,
+    watchers: Sequence[Watcher] = (),
     quiet: bool = True,
 ) -> Measurement:
     """Compare rendered frames with the true ones in one pass and constant memory.
@@ -97,14 +111,15 @@ def measure(
         frames: Frames of the clip, in order.
         rendered: One picture per frame, in the same order; consumed as it is measured.
         instruments: What measures.
-        watch: Told every frame's pictures.
+        watchers: Told every frame's pictures.
         quiet: No progress bar.
 
     Raises:
         AvatarError: The renderer gives another size, too few frames or non-finite pixels.
     """
-    rows = {name: Row(instruments.lpips) for name in ROWS}
-    done = Measurement(frames, rows, Motion(), Gallery(frames))
+    networks = instruments.networks
+    rows = {name: Row(networks) for name in ROWS}
+    done = Measurement(frames, rows, Film(), Gallery(frames))
     train = dataset.manifest.range("train")
     average = mean_frame(dataset.frames, train)
     nearest = nearest_frames(dataset.track.landmarks, train, frames)
@@ -118,10 +133,10 @@ def measure(
         for index, portrait in enumerate(tqdm(portraits, "evaluate", len(frames), disable=quiet)):
             frame = frames[index]
             picture = np.asarray(dataset.frames[frame])
-            truth = _truth_frame(
-                dataset, frame, picture, readers["truth"], instruments.lpips, index
-            )
-            done.truth.add(truth.reading)
+            reading = readers["truth"].read(picture, frame)
+            tracked = dataset.track.landmarks[frame]
+            truth = true_frame(picture, reading, networks, index % SLOW_EVERY == 0, tracked)
+            done.add_truth(truth, networks)
             pictures = {
                 "own": own(portrait),
                 "head_only": head_over_truth(portrait, picture, dataset.head_mask(frame)),
@@ -130,36 +145,33 @@ def measure(
             }
             for name, shown in pictures.items():
                 rows[name].add(shown, truth, readers[name].read(shown, frame))
-            _show(done, frame, truth, pictures)
-            if watch is not None:
+            done.show(frame, truth, pictures["own"], pictures["head_only"])
+            for watch in watchers:
                 watch(picture, pictures["own"], pictures["head_only"])
     done.seconds = perf_counter() - start
     return done
 
 
-def _show(done: Measurement, frame: int, truth: TruthFrame, pictures: dict[str, ByteArray]) -> None:
-    decibel = done.rows["own"].psnr_mouth[-1]
-    done.gallery.consider(
-        Exhibit(frame, truth.picture, pictures["own"], pictures["head_only"], truth.mouth, decibel)
-    )
-
-
-def _truth_frame(
-    dataset: Dataset,
-    frame: int,
+def true_frame(
     picture: ByteArray,
-    reader: FrameReader,
-    network: Lpips | None,
-    index: int,
+    reading: Reading | None,
+    networks: Networks,
+    slow: bool,
+    tracked: FloatArray | None,
 ) -> TruthFrame:
-    """The true frame; its boxes come from the track where the reader knows no landmarks."""
-    reading = reader.read(picture, frame)
-    points = dataset.track.landmarks[frame]
-    if reading is not None and reading.landmarks is not None:
-        points = reading.landmarks
-    face, mouth = face_box(points, *picture.shape[:2]), mouth_box(points, *picture.shape[:2])
-    features = lpips_pair(network, picture, face) if index % LPIPS_EVERY == 0 else (None, None)
-    return TruthFrame(picture, face, mouth, reading, *features)
+    """A true frame with all that rows need of it.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        reading: What the lip reader saw in it.
+        networks: Look at pictures.
+        slow: Whether the figures that are not taken on every frame are due.
+        tracked: (478, 2 or more) landmarks for the regions where the reader knows none.
+    """
+    points = tracked if reading is None or reading.landmarks is None else reading.landmarks
+    boxes = region_boxes(points, *picture.shape[:2])
+    taps = lpips_taps(networks, picture, boxes) if slow else {}
+    return TruthFrame(picture, boxes, reading, slow, taps)
 
 
 def _timed(

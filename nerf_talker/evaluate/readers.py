@@ -30,11 +30,14 @@ class Reading:
 
     Attributes:
         lip_gap: In units of the eyes' distance, see :func:`nerf_talker.geometry.mesh.lip_gap`.
-        landmarks: (478, 2) pixels of the frame, or None when the reader knows no landmarks.
+        landmarks: (478, 2 or 3) pixels of the frame, z relative and growing into the scene, or
+            None when the reader knows no landmarks.
+        blendshapes: (52,) scores in MediaPipe's order, or None.
     """
 
     lip_gap: float
     landmarks: FloatArray | None
+    blendshapes: FloatArray | None = None
 
 
 class FrameReader(Protocol):
@@ -118,6 +121,7 @@ class MediaPipeReader:
         options = vision.FaceLandmarkerOptions(
             base_options=tasks.BaseOptions(model_asset_path=str(self._path)),
             num_faces=1,
+            output_face_blendshapes=True,
             running_mode=vision.RunningMode.VIDEO,
         )
         landmarker = vision.FaceLandmarker.create_from_options(options)
@@ -156,6 +160,8 @@ class _MediaPipeVideo:
         self._clock += _TICK
         if not result.face_landmarks:
             return None
-        points = [(point.x * width, point.y * height) for point in result.face_landmarks[0]]
-        landmarks = np.array(points, np.float32)
-        return Reading(float(lip_gap(landmarks)), landmarks)
+        unit = np.array([width, height, width], np.float32)
+        points = [(point.x, point.y, point.z) for point in result.face_landmarks[0]]
+        landmarks = np.array(points, np.float32) * unit
+        scores = np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
+        return Reading(float(lip_gap(landmarks)), landmarks, scores)

@@ -1,4 +1,4 @@
-"""One row of the table: figures gathered frame by frame in constant memory per frame."""
+"""One row of the table: a prediction's film and its differences from the truth, frame by frame."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from nerf_talker.evaluate.boxes import crop
-from nerf_talker.evaluate.lips import (
-    LagCurve,
-    Series,
-    correlation,
-    jitter,
-    lag_curve,
-    mouth_landmark_distance,
-    std_ratio,
-)
-from nerf_talker.evaluate.lpips import Lpips, large_enough
-from nerf_talker.evaluate.psnr import mean_psnr, psnr
+from nerf_talker.evaluate.boxes import Boxes, crop
+from nerf_talker.evaluate.film import Arrays, Film
+from nerf_talker.evaluate.lips import LagCurve, Series, lag_curve
+from nerf_talker.evaluate.metrics.lpips import Lpips, large_enough
+from nerf_talker.evaluate.metrics.ms_ssim import ms_ssim
+from nerf_talker.evaluate.metrics.psnr import decibel
+from nerf_talker.evaluate.metrics.sharpness import box_mean
+from nerf_talker.evaluate.metrics.ssim import WINDOW, box_ssim, ssim_maps
+from nerf_talker.evaluate.networks import Networks
 from nerf_talker.evaluate.readers import Reading
-from nerf_talker.evaluate.schema import Metrics
-from nerf_talker.evaluate.ssim import ssim
-from nerf_talker.geometry.mesh import NOSE_BRIDGE
-from nerf_talker.types import ByteArray, PixelBox
+from nerf_talker.types import ByteArray
 
-NO_POINT = (np.nan, np.nan)
+VGG_REGIONS = ("frame", "face")
+"""VGG16 costs ten times AlexNet, so it looks at the large regions only."""
+
+Taps = dict[tuple[str, str], Sequence[Tensor]]
+"""LPIPS features by network and region."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,17 @@ class TruthFrame:
 
     Attributes:
         picture: (H, W, 3) uint8.
-        face: Face box.
-        mouth: Mouth box.
+        boxes: Its regions.
         reading: The reader's view of it, None without a face.
-        features: LPIPS features of the whole frame, on the frames where LPIPS is taken.
-        face_features: The same of the face box, None also where the box is too small.
+        slow: Whether the figures that are not taken on every frame are due.
+        taps: LPIPS features, empty unless ``slow``.
     """
 
     picture: ByteArray
-    face: PixelBox
-    mouth: PixelBox
+    boxes: Boxes
     reading: Reading | None
-    features: Sequence[Tensor] | None = None
-    face_features: Sequence[Tensor] | None = None
+    slow: bool
+    taps: Taps
 
 
 @dataclass(frozen=True)
@@ -56,127 +52,81 @@ class Heard:
 
     Attributes:
         energy: (T,) log energy per frame, None without sound.
-        expected: (T,) lip gap expected by the speech expert.
+        expected: (T,) lip gap expected by the speech expert, None without one.
     """
 
     energy: Series | None
-    expected: Series
+    expected: Series | None
 
     def curves(self, gaps: Series) -> tuple[LagCurve | None, LagCurve | None]:
         """Lag curves of (T,) lip gaps against the energy and against the expectation."""
         against_energy = None if self.energy is None else lag_curve(gaps, self.energy)
-        return against_energy, lag_curve(gaps, self.expected)
-
-
-@dataclass
-class Motion:
-    """Lip gap and nose bridge over time, as read from one video."""
-
-    gaps: list[float] = field(default_factory=list)
-    nose: list[tuple[float, float]] = field(default_factory=list)
-
-    def add(self, reading: Reading | None) -> None:
-        """Append one frame's reading; NaN without a face."""
-        points = None if reading is None else reading.landmarks
-        self.gaps.append(np.nan if reading is None else reading.lip_gap)
-        at = NO_POINT if points is None else (points[NOSE_BRIDGE, 0], points[NOSE_BRIDGE, 1])
-        self.nose.append((float(at[0]), float(at[1])))
-
-    def gap_series(self) -> Series:
-        """(T,) lip gap."""
-        return np.array(self.gaps, np.float64)
-
-    def jitter(self, width: int) -> float | None:
-        """See :func:`nerf_talker.evaluate.lips.jitter`."""
-        return jitter(np.array(self.nose, np.float64), width)
+        against_speech = None if self.expected is None else lag_curve(gaps, self.expected)
+        return against_energy, against_speech
 
 
 @dataclass
 class Row:
-    """Accumulates what :class:`Metrics` reports; per-frame dB stay readable for charts."""
+    """A prediction beside the truth.
 
-    lpips_network: Lpips | None
-    motion: Motion = field(default_factory=Motion)
-    psnr: list[float] = field(default_factory=list)
-    psnr_face: list[float] = field(default_factory=list)
-    psnr_mouth: list[float] = field(default_factory=list)
-    ssim: list[float] = field(default_factory=list)
-    lpips: list[float] = field(default_factory=list)
-    lpips_face: list[float] = field(default_factory=list)
-    lmd: list[float] = field(default_factory=list)
+    Attributes:
+        networks: What looks at pictures.
+        film: What the prediction shows, with the columns that compare it.
+        without_face: Frames in which the truth or the prediction shows no face.
+    """
+
+    networks: Networks
+    film: Film = field(default_factory=Film)
     without_face: int = 0
 
     def add(self, picture: ByteArray, truth: TruthFrame, reading: Reading | None) -> None:
         """Compare one (H, W, 3) uint8 picture with the true frame."""
-        self.psnr.append(psnr(picture, truth.picture))
-        for box, values in ((truth.face, self.psnr_face), (truth.mouth, self.psnr_mouth)):
-            values.append(psnr(crop(picture, box), crop(truth.picture, box)))
-        self.ssim.append(ssim(picture, truth.picture))
-        self._add_lpips(picture, truth)
-        self.motion.add(reading)
+        self.film.add(picture, reading, truth.boxes, self.networks, truth.slow)
         if reading is None or truth.reading is None:
             self.without_face += 1
-        elif reading.landmarks is not None and truth.reading.landmarks is not None:
-            width = picture.shape[1]
-            self.lmd.append(
-                mouth_landmark_distance(reading.landmarks, truth.reading.landmarks, width)
-            )
+        a, b = picture.astype(np.float64), truth.picture.astype(np.float64)
+        error = (a - b) ** 2
+        likeness = None
+        if min(picture.shape[:2]) >= WINDOW:
+            luminance, structure = ssim_maps(a, b)
+            likeness = luminance * structure
+        for region, box in truth.boxes.items():
+            self.film.note(f"psnr.{region}", decibel(box_mean(error, box)))
+            if likeness is not None:
+                self.film.note(f"ssim.{region}", box_ssim(likeness, box))
+            if truth.slow:
+                pair = crop(picture, box), crop(truth.picture, box)
+                self.film.note(f"ms_ssim.{region}", ms_ssim(*pair))
+        self._add_lpips(picture, truth)
 
     def _add_lpips(self, picture: ByteArray, truth: TruthFrame) -> None:
-        network = self.lpips_network
-        if network is None:
-            return
-        if truth.features is not None:
-            self.lpips.append(network.distance(network.features(picture), truth.features))
-        if truth.face_features is not None:
-            face = network.features(crop(picture, truth.face))
-            self.lpips_face.append(network.distance(face, truth.face_features))
+        for (name, region), known in truth.taps.items():
+            network = _networks(self.networks)[name]
+            seen = network.features(crop(picture, truth.boxes[region]))
+            self.film.note(f"{name}.{region}", network.distance(seen, known))
 
-    def metrics(self, truth: Motion, heard: Heard, width: int, knows_faces: bool) -> Metrics:
-        """The row's figures.
+    def to_arrays(self, prefix: str) -> Arrays:
+        """All of it as arrays, for an npz file."""
+        gone = {f"{prefix}without_face": np.array(self.without_face)}
+        return gone | self.film.to_arrays(prefix)
 
-        Args:
-            truth: The truth's motion.
-            heard: What the sound says.
-            width: Frame width in pixels.
-            knows_faces: Whether the reader can tell that a frame shows no face.
-        """
-        gaps, true_gaps = self.motion.gap_series(), truth.gap_series()
-        against_truth = lag_curve(gaps, true_gaps)
-        against_sound, against_speech = heard.curves(gaps)
-        return Metrics(
-            psnr=mean_psnr(self.psnr),
-            psnr_face=mean_psnr(self.psnr_face),
-            psnr_mouth=mean_psnr(self.psnr_mouth),
-            ssim=_mean(self.ssim),
-            lpips=_mean(self.lpips),
-            lpips_face=_mean(self.lpips_face),
-            lmd=_mean(self.lmd),
-            lipgap_corr=correlation(gaps, true_gaps),
-            lipgap_corr_best=None if against_truth is None else against_truth.peak,
-            lipgap_lag_frames=None if against_truth is None else against_truth.best_lag,
-            lipgap_std_ratio=std_ratio(gaps, true_gaps),
-            sync_offset_frames=None if against_sound is None else against_sound.best_lag,
-            sync_confidence=None if against_sound is None else against_sound.confidence,
-            speech_offset_frames=None if against_speech is None else against_speech.best_lag,
-            speech_confidence=None if against_speech is None else against_speech.confidence,
-            jitter=self.motion.jitter(width),
-            frames_without_face=self.without_face if knows_faces else None,
-        )
+    def extend(self, arrays: Arrays, prefix: str) -> None:
+        """Append what :meth:`to_arrays` of the frames that follow gave."""
+        self.without_face += int(arrays[f"{prefix}without_face"])  # type: ignore[call-overload]
+        self.film.extend(arrays, prefix)
 
 
-def _mean(values: list[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+def lpips_taps(networks: Networks, picture: ByteArray, boxes: Boxes) -> Taps:
+    """LPIPS features of a true frame's regions, as far as LPIPS is defined on them."""
+    taps: Taps = {}
+    for name, network in _networks(networks).items():
+        for region, box in boxes.items():
+            inside = crop(picture, box)
+            if large_enough(inside) and (name == "lpips" or region in VGG_REGIONS):
+                taps[name, region] = network.features(inside)
+    return taps
 
 
-def lpips_pair(
-    network: Lpips | None, picture: ByteArray, face: PixelBox
-) -> tuple[list[Tensor] | None, list[Tensor] | None]:
-    """LPIPS features of a true frame and of its face box, None where LPIPS is not defined."""
-    if network is None:
-        return None, None
-    inside = crop(picture, face)
-    return (
-        network.features(picture) if large_enough(picture) else None,
-        network.features(inside) if large_enough(inside) else None,
-    )
+def _networks(networks: Networks) -> dict[str, Lpips]:
+    both = {"lpips": networks.lpips, "lpips_vgg": networks.lpips_vgg}
+    return {name: network for name, network in both.items() if network is not None}

@@ -2,13 +2,20 @@
 
 A figure that was not measured is ``null`` and has its reason in ``not_measured``, under the
 figure's name when no row has it and under ``row.name`` otherwise; it is never a made-up number.
+``nerf-talker evaluate --schema`` prints all of this as JSON Schema. Version 1 had no
+``schema_version``; what it held is still there, under the same keys.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nerf_talker.config import StrictModel
 from nerf_talker.data.manifest import SplitName
+from nerf_talker.evaluate.figure_groups import MotionFigures, Regions
 from nerf_talker.train.driving import Drive
+
+SCHEMA_VERSION = 2
 
 
 class Metrics(StrictModel):
@@ -32,6 +39,14 @@ class Metrics(StrictModel):
         speech_confidence: Peak minus median of that correlation over lags.
         jitter: RMS second difference of the nose bridge, pixels at a width of 512.
         frames_without_face: Frames in which the truth or the prediction shows no face.
+        mouth_face_sharpness: Sharpness ratio of the mouth over that of the face; below 1 the
+            mouth is softer than the face around it.
+        fid: Frechet distance of network features, every fifth frame.
+        kid: Kernel distance of the same features.
+        fid_frames: Frames that both were taken on.
+        identity: Cosine of face embeddings with the truth's, every fifth frame.
+        regions: Picture figures by region.
+        motion: Figures of motion.
     """
 
     psnr: float | None = None
@@ -51,10 +66,31 @@ class Metrics(StrictModel):
     speech_confidence: float | None = None
     jitter: float | None = None
     frames_without_face: int | None = None
+    mouth_face_sharpness: float | None = None
+    fid: float | None = None
+    kid: float | None = None
+    fid_frames: int | None = None
+    identity: float | None = None
+    regions: Regions = Regions()
+    motion: MotionFigures = MotionFigures()
 
 
 class TruthFigures(StrictModel):
-    """What the same instruments say about the true frames, to judge the rows by."""
+    """What the same instruments say about the true frames, to judge the rows by.
+
+    Attributes:
+        lipgap_std: Standard deviation of the lip gap.
+        sync_offset_frames: As in the rows.
+        sync_confidence: As in the rows.
+        speech_offset_frames: As in the rows.
+        speech_confidence: As in the rows.
+        jitter: As in the rows.
+        cpbd: Whole frame.
+        cpbd_face: Face box.
+        blinks_per_minute: Of the truth.
+        blink_seconds: Mean length of a blink.
+        closed_in_silence: Share of silent frames with closed lips.
+    """
 
     lipgap_std: float | None = None
     sync_offset_frames: int | None = None
@@ -62,17 +98,34 @@ class TruthFigures(StrictModel):
     speech_offset_frames: int | None = None
     speech_confidence: float | None = None
     jitter: float | None = None
+    cpbd: float | None = None
+    cpbd_face: float | None = None
+    blinks_per_minute: float | None = None
+    blink_seconds: float | None = None
+    closed_in_silence: float | None = None
 
 
 class Baselines(StrictModel):
-    """Rows that cost no training."""
+    """Rows that cost no training.
+
+    Attributes:
+        mean_frame: The mean of the training frames, a still picture.
+        nearest_frame: The training frame with the nearest landmarks.
+    """
 
     mean_frame: Metrics
     nearest_frame: Metrics
 
 
 class Speed(StrictModel):
-    """Frames per second inside the renderer and of the whole evaluation; seconds of making."""
+    """Frames per second inside the renderer and of the whole evaluation; seconds of making.
+
+    Attributes:
+        render_fps: Frames per second inside the renderer.
+        end_to_end_fps: Frames per second of the evaluation.
+        train_seconds: As the avatar states it.
+        preprocess_seconds: As the avatar or the dataset states it.
+    """
 
     render_fps: float | None
     end_to_end_fps: float | None
@@ -84,7 +137,7 @@ class ReaderInfo(StrictModel):
     """The lip reader and how well it reads the truth's lip gap in these very frames.
 
     Attributes:
-        name: ``mediapipe`` or ``crop regression``.
+        name: ``mediapipe``, ``crop regression``, ``supplied landmarks`` or ``none``.
         track_corr: Correlation of its reading of the truth with the dataset's track.
         track_error: RMS difference of the two, in units of the eyes' distance.
     """
@@ -94,30 +147,85 @@ class ReaderInfo(StrictModel):
     track_error: float | None
 
 
-class Report(StrictModel):
-    """All of ``report.json``; ``metrics`` is the talker's own picture, nothing pasted in."""
+class Alignment(StrictModel):
+    """How two videos were brought together; see ``evaluate/alignment.py``.
 
+    Attributes:
+        pred: Path of the prediction.
+        truth: Path of the truth.
+        pred_fps: Frames per second of the prediction's file.
+        truth_fps: Frames per second of the truth's file, the clock of the report.
+        pred_frames: Frames in the prediction's file.
+        truth_frames: Frames in the truth's file.
+        pred_size: Width and height of the prediction's file.
+        truth_size: Width and height of the truth's file, the size compared at.
+        notes: What had to be changed, in words; empty when the videos fit.
+    """
+
+    pred: str
+    truth: str
+    pred_fps: float
+    truth_fps: float
+    pred_frames: int
+    truth_frames: int
+    pred_size: tuple[int, int]
+    truth_size: tuple[int, int]
+    notes: list[str]
+
+
+class Report(StrictModel):
+    """All of ``report.json``; ``metrics`` is the talker's own picture, nothing pasted in.
+
+    Attributes:
+        schema_version: Of this layout.
+        kind: An avatar against a dataset, or any two videos.
+        frames: Frames measured.
+        split: Time range of the dataset's clip; null for two videos.
+        size: Width in pixels.
+        height: Height in pixels, where it differs from the width.
+        fps: Frames per second of the truth.
+        drive: What moved the mouth; null for two videos.
+        metrics: The talker's own picture, or the predicted video.
+        head_only: The head over the true frame; null for two videos.
+        baselines: Rows that cost no training; null for two videos.
+        speed: Frames per second and seconds.
+        environment: The machine.
+        subject: Who is shown, or the truth's file name.
+        avatar: Path of the avatar or of the predicted video.
+        truth: What the instruments say about the truth.
+        reader: The lip reader.
+        alignment: How two videos were brought together; null for an avatar.
+        not_measured: Reason by figure for every null.
+        notes: Which variant each figure is.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["avatar", "videos"] = "avatar"
     frames: int
-    split: SplitName
+    split: SplitName | None
     size: int
-    drive: Drive
+    height: int | None = None
+    fps: float | None = None
+    drive: Drive | None
     metrics: Metrics
-    head_only: Metrics
-    baselines: Baselines
+    head_only: Metrics | None
+    baselines: Baselines | None
     speed: Speed
     environment: dict[str, str]
     subject: str
     avatar: str
     truth: TruthFigures
     reader: ReaderInfo
+    alignment: Alignment | None = None
     not_measured: dict[str, str]
     notes: list[str]
 
     def rows(self) -> dict[str, Metrics]:
         """The table's rows by the names people read."""
-        return {
-            "own": self.metrics,
-            "head_only": self.head_only,
-            "mean_frame": self.baselines.mean_frame,
-            "nearest_frame": self.baselines.nearest_frame,
-        }
+        rows = {"own": self.metrics}
+        if self.head_only is not None:
+            rows["head_only"] = self.head_only
+        if self.baselines is not None:
+            rows["mean_frame"] = self.baselines.mean_frame
+            rows["nearest_frame"] = self.baselines.nearest_frame
+        return rows

@@ -56,7 +56,8 @@ def table(report: Report) -> list[list[str]]:
     rows = [["", *(column.title for column in COLUMNS)]]
     for name, metrics in report.rows().items():
         rows.append([ROW_TITLES[name], *(_cell(metrics, column) for column in COLUMNS)])
-    truth = Metrics(**report.truth.model_dump(exclude={"lipgap_std"}))
+    known = {k: v for k, v in report.truth.model_dump().items() if k in Metrics.model_fields}
+    truth = Metrics(**known)
     rows.append([TRUTH_TITLE, *(_cell(truth, column, blank="") for column in COLUMNS)])
     return rows
 

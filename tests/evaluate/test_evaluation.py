@@ -10,10 +10,9 @@ import pytest
 
 from nerf_talker.errors import AvatarError, DatasetError, InputError
 from nerf_talker.evaluate import EvaluateOptions, Report, evaluate, evaluate_frames
-from nerf_talker.evaluate.readers import Reading
 from nerf_talker.evaluate.table import COLUMNS, text_table
 from nerf_talker.types import PortraitFrame
-from tests.evaluate.toy_face import FPS, portraits
+from tests.evaluate.toy_face import FPS, FakeReader, portraits
 
 METADATA = {"avatar": "toy.safetensors", "train_seconds": "12.5"}
 DEFAULT = EvaluateOptions()
@@ -116,15 +115,18 @@ def test_html_is_self_contained_and_well_formed(late):
     text = (folder / "report.html").read_text()
     assert "$" not in re.sub(r"base64,[^']*", "", text)
     assert not re.search(r"(?:src|href)=['\"](?!data:)", text)
-    assert text.count("<img") == 7 * 4 + 7 * 3 and text.count("<svg") == 3
-    picture = re.search(r"base64,([^']*)", text).group(1)
+    frames, moments, mouths, activity = 6, 4, 24, 1
+    pictures = 4 * (frames + moments) + 3 * (frames + 1) + 2 * mouths + activity
+    assert text.count("<img") == pictures and text.count("<svg") == 3
+    picture = re.search(r"image/jpeg;base64,([^']*)", text).group(1)
     assert base64.b64decode(picture)[:2] == b"\xff\xd8"
+    assert text.count("<video") == 1 and text.count("<canvas") == 3
     assert "nan" not in re.sub(r"base64,[^']*", "", text).lower()
     stack = []
 
     class Checker(HTMLParser):
         def handle_starttag(self, tag, attrs):
-            if tag not in {"meta", "img", "line", "path"}:
+            if tag not in {"meta", "link", "img", "input", "line", "path"}:
                 stack.append(tag)
 
         def handle_startendtag(self, tag, attrs):
@@ -180,26 +182,6 @@ def test_perfect_talker_is_perfect(toy, no_models, tmp_path):
     assert report.metrics.lipgap_lag_frames == 0
     assert report.frames == len(toy.manifest.range("test")) and report.split == "test"
     assert not list(tmp_path.glob("**/.*"))
-
-
-class FakeReader:
-    """Landmarks from the track, so that LMD and jitter are exercised without MediaPipe."""
-
-    name, missing_landmarks = "mediapipe", None
-
-    def __init__(self, dataset, blind=()):
-        self.dataset, self.blind = dataset, blind
-
-    def video(self):
-        from contextlib import nullcontext
-
-        return nullcontext(self)
-
-    def read(self, picture, frame):
-        if frame in self.blind:
-            return None
-        points = self.dataset.track.landmarks[frame, :, :2]
-        return Reading(float(picture[::2].mean()), points)
 
 
 def test_lost_faces_are_counted_and_their_frames_left_out(toy, no_models, monkeypatch, tmp_path):

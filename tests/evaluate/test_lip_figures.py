@@ -9,9 +9,9 @@ from nerf_talker.evaluate.lips import (
     correlation,
     jitter,
     lag_curve,
-    mouth_landmark_distance,
     std_ratio,
 )
+from nerf_talker.evaluate.metrics.landmark_distance import landmark_distance
 from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.geometry.mesh import LIPS, lip_gap
 from nerf_talker.types import PixelBox
@@ -30,6 +30,10 @@ def test_lip_gap_is_in_units_of_the_eyes_and_free_of_similarity():
     assert lip_gap(points) == pytest.approx(gaps, abs=1e-6)
     turn = np.array([[0.8, -0.6], [0.6, 0.8]])
     assert lip_gap(3 * points @ turn.T + 7) == pytest.approx(gaps, abs=1e-6)
+
+
+def mouth_landmark_distance(predicted, truth, width):
+    return float(landmark_distance(predicted[None], truth[None], LIPS)[0]) * 512 / width
 
 
 def test_lmd_ignores_where_the_mouth_is_and_scales_to_512():

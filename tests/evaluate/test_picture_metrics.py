@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nerf_talker.evaluate.lpips import Lpips, large_enough
-from nerf_talker.evaluate.psnr import CEILING, mean_psnr, psnr
-from nerf_talker.evaluate.ssim import C1, C2, ssim
+from nerf_talker.evaluate.metrics.lpips import Lpips, large_enough
+from nerf_talker.evaluate.metrics.psnr import CEILING, mean_psnr, psnr
+from nerf_talker.evaluate.metrics.ssim import C1, C2, ssim
 from nerf_talker.weights import locate
 from tests.conftest import SHARED
 

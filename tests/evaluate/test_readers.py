@@ -24,7 +24,7 @@ def test_mediapipe_reads_a_real_face(shared_clip):
     with reader.video() as large_video, reader.video() as small_video:
         for k, (frame, little) in enumerate(zip(frames, small, strict=True)):
             a, b = large_video.read(frame, k), small_video.read(little, k)
-            assert a.landmarks.shape == (478, 2)
+            assert a.landmarks.shape == (478, 3) and a.blendshapes.shape == (52,)
             assert np.abs(a.landmarks / 4 - b.landmarks).mean() < 1.5
         assert large_video.read(np.zeros((512, 512, 3), np.uint8), 4) is None
 

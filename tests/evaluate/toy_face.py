@@ -1,4 +1,5 @@
 import wave
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -6,6 +7,7 @@ from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import CameraModel, CropTransform, Manifest, contiguous_splits
 from nerf_talker.evaluate.crop_reader import STEADY_POINTS
+from nerf_talker.evaluate.readers import Reading
 from nerf_talker.geometry.mesh import INNER_LIPS, LIPS
 from nerf_talker.types import AudioFeatures, FrameTrack, PortraitFrame
 
@@ -82,6 +84,24 @@ def portraits(dataset, frames, late=0, noise=0.0):
         rgb = np.clip(rgb + rng.normal(size=rgb.shape) * noise, 0, 1).astype(np.float32)
         opacity = dataset.head_mask(frame).astype(np.float32)
         yield PortraitFrame(rgb, rgb * opacity[..., None], opacity)
+
+
+class FakeReader:
+    """Landmarks from the track, so that LMD and jitter are exercised without MediaPipe."""
+
+    name, missing_landmarks = "mediapipe", None
+
+    def __init__(self, dataset, blind=()):
+        self.dataset, self.blind = dataset, blind
+
+    def video(self):
+        return nullcontext(self)
+
+    def read(self, picture, frame):
+        if frame in self.blind:
+            return None
+        points = self.dataset.track.landmarks[frame, :, :2]
+        return Reading(float(picture[::2].mean()), points)
 
 
 def toy_dataset(root):

@@ -7,6 +7,8 @@ pooled error). Higher is better.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from nerf_talker.types import ByteArray
@@ -18,10 +20,19 @@ CEILING = 100.0
 def psnr(predicted: ByteArray, truth: ByteArray) -> float:
     """PSNR in dB of two (H, W, 3) uint8 pictures; ``inf`` when they are equal."""
     difference = predicted.astype(np.float64) - truth
-    error = float(np.mean(difference * difference))
+    return decibel(float(np.mean(difference * difference)))
+
+
+def decibel(error: float) -> float:
+    """PSNR in dB of a mean squared error in levels^2; ``inf`` for 0."""
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
 
 
-def mean_psnr(values: list[float]) -> float:
-    """Mean over frames of per-frame dB, each counted as at most :data:`CEILING`."""
-    return float(np.mean(np.minimum(values, CEILING)))
+def mean_psnr(values: Iterable[float]) -> float | None:
+    """Mean over frames of per-frame dB, each counted as at most :data:`CEILING`.
+
+    NaN stands for a frame without the region; None when there is no other.
+    """
+    series = np.array(list(values), np.float64)
+    series = series[~np.isnan(series)]
+    return float(np.mean(np.minimum(series, CEILING))) if series.size else None

@@ -1,0 +1,1 @@
+"""One metric per module: its definition, unit, variant and source stand in the docstring."""
