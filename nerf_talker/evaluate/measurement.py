@@ -75,11 +75,15 @@ class Measurement:
         self.boxes.append(truth.boxes)
 
     def show(
-        self, frame: int, truth: TruthFrame, own: ByteArray, head_only: ByteArray | None
+        self,
+        frame: int,
+        truth: TruthFrame,
+        own: ByteArray,
+        head_only: ByteArray | None,
+        score: float,
     ) -> None:
-        """Offer the newest frame of the row ``own`` to the gallery."""
-        film, mouth = self.rows["own"].film, truth.boxes.get("mouth")
-        score = film.newest("psnr.frame" if mouth is None else "psnr.mouth")
+        """Offer a frame of the row ``own`` to the gallery; ``score`` is its mouth's dB."""
+        mouth = truth.boxes.get("mouth")
         self.gallery.consider(Exhibit(frame, truth.picture, own, head_only, mouth, score))
 
 
@@ -145,7 +149,8 @@ def measure(
             }
             for name, shown in pictures.items():
                 rows[name].add(shown, truth, readers[name].read(shown, frame))
-            done.show(frame, truth, pictures["own"], pictures["head_only"])
+            score = rows["own"].film.newest("psnr.mouth")
+            done.show(frame, truth, pictures["own"], pictures["head_only"], score)
             for watch in watchers:
                 watch(picture, pictures["own"], pictures["head_only"])
     done.seconds = perf_counter() - start

@@ -83,6 +83,10 @@ class Networks:
     missing: dict[str, str]
 
 
+NO_NETWORKS = Networks(None, None, None, None, {})
+"""For putting finished measurements together."""
+
+
 def open_networks(files: NetworkFiles) -> Networks:
     """Load what is there.
 

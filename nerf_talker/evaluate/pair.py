@@ -1,0 +1,189 @@
+"""Evaluate any video against any other: ``nerf-talker evaluate --pred A --truth B``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from tqdm import tqdm
+
+from nerf_talker.audio.sound import read_sound_from
+from nerf_talker.errors import InputError
+from nerf_talker.evaluate.alignment import Pairing
+from nerf_talker.evaluate.boxes import mean_boxes
+from nerf_talker.evaluate.environment import environment
+from nerf_talker.evaluate.figures import Scene, row_metrics, truth_figures
+from nerf_talker.evaluate.film import Film
+from nerf_talker.evaluate.folder import prepare_folder
+from nerf_talker.evaluate.gallery import Gallery
+from nerf_talker.evaluate.gaps import Gaps, not_measured
+from nerf_talker.evaluate.measurement import Measurement
+from nerf_talker.evaluate.networks import NO_NETWORKS, NetworkFiles, open_networks
+from nerf_talker.evaluate.notes import pair_notes
+from nerf_talker.evaluate.page import REPORT_FILES, write_report
+from nerf_talker.evaluate.pair_chunks import ChunkStore, PairJob, cores, gathered, measure_all
+from nerf_talker.evaluate.player import Player
+from nerf_talker.evaluate.rows import Heard, Row, TruthFrame
+from nerf_talker.evaluate.schema import ReaderInfo, Report, Speed
+from nerf_talker.evaluate.sound import FULL_SCALE, Sound, log_energy
+from nerf_talker.evaluate.supplied import ReaderFiles
+from nerf_talker.evaluate.video_file import VideoFile
+
+SOUND_RATE = 16000
+NO_DATASET = "needs a dataset whose training frames it can learn from"
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How to compare two videos.
+
+    Attributes:
+        audio: Sound of the truth, None for the truth's own sound track.
+        networks: Where networks come from.
+        pred_landmarks: The user's landmarks of the prediction, None for MediaPipe.
+        truth_landmarks: The user's landmarks of the truth, None for MediaPipe.
+        workers: Processes, 0 for one per processor.
+        quiet: No progress bar.
+    """
+
+    audio: Path | None = None
+    networks: NetworkFiles = field(default_factory=NetworkFiles)
+    pred_landmarks: Path | None = None
+    truth_landmarks: Path | None = None
+    workers: int = 0
+    quiet: bool = True
+
+
+def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOptions) -> Report:
+    """Measure a predicted video against a true one and write the report's files.
+
+    A run that was stopped goes on where it was, as long as its inputs are the same.
+
+    Args:
+        pred: The prediction, of any system.
+        truth: The truth.
+        report_dir: Made if needed; receives ``report.json``, ``report.html``, ``frames.csv``.
+        options: How to compare.
+
+    Raises:
+        InputError: A file cannot be used, or the videos cannot be brought together.
+        WeightsError: A network that the user named cannot be used.
+    """
+    start = perf_counter()
+    models = options.networks.models
+    if models is not None and not models.is_dir():
+        raise InputError(f"{models}: no such folder; give one that holds model files")
+    job = _job(Pairing.of(VideoFile.open(pred), VideoFile.open(truth)), options)
+    # What is missing is told, and files that do not fit are refused, before any work.
+    missing = open_networks(job.networks).missing
+    readers = job.truth_reader.open(), job.pred_reader.open()
+    blind = readers[0].missing_landmarks or readers[1].missing_landmarks
+    sound = _sound(job.pairing, options.audio)
+    prepare_folder(report_dir, REPORT_FILES)
+    store = ChunkStore(report_dir, job)
+    with tqdm(total=len(job.pairing), desc="evaluate", disable=options.quiet) as bar:
+        for chunk in measure_all(job, store, options.workers or cores()):
+            bar.update(len(chunk))
+    done = _picture_pass(job, store, sound)
+    fps = job.pairing.truth.fps
+    energy = None if sound is None else log_energy(sound, done.frames, fps)
+    heard, width = Heard(energy, None), job.pairing.truth.width
+    scene = Scene(done.truth, mean_boxes(done.boxes), heard, width, fps, blind is None)
+    done.seconds = perf_counter() - start
+    gaps = Gaps(
+        missing,
+        blind,
+        "there is no sound" if sound is None else None,
+        NO_DATASET,
+        frozenset(["own"] if done.rows["own"].without_face == len(done.frames) else []),
+        frozenset(region for boxes in done.boxes for region in boxes),
+    )
+    report = _report(job, done, scene, gaps, " and ".join(sorted({r.name for r in readers})))
+    write_report(report_dir, report, done, scene)
+    store.remove()
+    return report
+
+
+def _job(pairing: Pairing, options: PairOptions) -> PairJob:
+    models, truth = options.networks.models, pairing.truth
+    return PairJob(
+        pairing,
+        options.networks,
+        ReaderFiles(
+            models, options.pred_landmarks, len(pairing.pred), truth.width / pairing.pred.width
+        ),
+        ReaderFiles(models, options.truth_landmarks, len(truth), 1.0),
+    )
+
+
+def _sound(pairing: Pairing, audio: Path | None) -> Sound | None:
+    """The given sound, or the truth's own; None when the truth is silent."""
+    import av
+
+    path, start = (pairing.truth.path, pairing.truth.start) if audio is None else (audio, None)
+    if audio is None:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                return None
+    samples = read_sound_from(path, start, SOUND_RATE)
+    return Sound(np.round(samples * FULL_SCALE).astype(np.int16), SOUND_RATE)
+
+
+def _picture_pass(job: PairJob, store: ChunkStore, sound: Sound | None) -> Measurement:
+    """Put the numbers together and go through the pictures once more, for the page."""
+    pairing = job.pairing
+    frames = range(len(pairing))
+    row, film = Row(NO_NETWORKS), Film()
+    boxes = gathered(job, store, row, film)
+    done = Measurement(frames, {"own": row}, film, Gallery(frames), boxes=boxes)
+    whole, mouth = row.film.column("psnr.frame"), row.film.column("psnr.mouth")
+    matches = list(pairing.matches)
+    pictures = zip(
+        frames, pairing.truth.pictures(list(frames)), pairing.pred.pictures(matches), strict=True
+    )
+    with Player(len(frames), pairing.truth.fps, sound) as player:
+        for number, true, other in pictures:
+            own = pairing.fitted(other)
+            player.add(true, own)
+            score = whole[number] if np.isnan(mouth[number]) else mouth[number]
+            shown = TruthFrame(true, boxes[number], None, False, {})
+            done.show(number, shown, own, None, float(score))
+    done.clip = player.clip
+    return done
+
+
+def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: str) -> Report:
+    pairing, metrics = job.pairing, row_metrics(done.rows["own"], scene)
+    alignment = pairing.described()
+    reasons = not_measured({"own": metrics}, gaps)
+    finished = "the prediction is a finished video"
+    for name in ("render_fps", "train_seconds", "preprocess_seconds"):
+        reasons[f"speed.{name}"] = finished
+    return Report(
+        kind="videos",
+        frames=len(done.frames),
+        split=None,
+        size=pairing.truth.width,
+        height=pairing.truth.height,
+        fps=pairing.truth.fps,
+        drive=None,
+        metrics=metrics,
+        head_only=None,
+        baselines=None,
+        speed=Speed(
+            render_fps=None,
+            end_to_end_fps=len(done.frames) / done.seconds,
+            train_seconds=None,
+            preprocess_seconds=None,
+        ),
+        environment=environment(),
+        subject=pairing.truth.path.name,
+        avatar=str(pairing.pred.path),
+        truth=truth_figures(scene),
+        reader=ReaderInfo(name=reader, track_corr=None, track_error=None),
+        alignment=alignment,
+        not_measured=reasons,
+        notes=pair_notes(reader, alignment.notes),
+    )
