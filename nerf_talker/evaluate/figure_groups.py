@@ -10,7 +10,7 @@ class RegionFigures(StrictModel):
 
     Attributes:
         psnr: dB.
-        ssim: Structural similarity, from 11 pixels on.
+        ssim: Structural similarity.
         ms_ssim: Multi-scale SSIM, every fifth frame, from 161 pixels on.
         lpips: LPIPS v0.1 AlexNet, every fifth frame, from 31 pixels on.
         lpips_vgg: The same with VGG16, whole frame and face only.

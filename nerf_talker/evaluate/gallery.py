@@ -16,7 +16,7 @@ SHOWN = 6
 """Evenly spaced frames in the strip."""
 
 WORST = 4
-"""Worst moments; two of them never lie in the same :data:`MOMENT` frames."""
+"""Worst moments; two of them never lie within :data:`MOMENT` frames of each other."""
 
 MOMENT = 12
 
@@ -92,12 +92,17 @@ class Gallery:
         if exhibit.frame in self._mouths and exhibit.mouth is not None:
             small = [_small(crop(p, exhibit.mouth)) for p in (exhibit.truth, exhibit.own)]
             self.mouths.append(MouthPair(exhibit.frame, *small))
-        moment = exhibit.frame // MOMENT
-        known = self._worst.get(moment)
-        if known is None or exhibit.score < known.score:
-            self._worst[moment] = exhibit
+        self._consider_worst(exhibit)
+
+    def _consider_worst(self, exhibit: Exhibit) -> None:
+        close = [k for k in self._worst if exhibit.frame - k < MOMENT]
+        if any(self._worst[k].score <= exhibit.score for k in close):
+            return
+        for k in close:
+            del self._worst[k]
+        self._worst[exhibit.frame] = exhibit
         if len(self._worst) > WORST:
-            self._worst.pop(max(self._worst, key=lambda at: self._worst[at].score))
+            del self._worst[max(self._worst, key=lambda k: self._worst[k].score)]
 
 
 def heat(predicted: ByteArray, truth: ByteArray) -> ByteArray:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from nerf_talker.config import StrictModel
 from nerf_talker.evaluate.boxes import REGIONS
 from nerf_talker.evaluate.film import CPBD_REGIONS
+from nerf_talker.evaluate.metrics.lpips import SMALLEST as SMALLEST_LPIPS
+from nerf_talker.evaluate.metrics.ms_ssim import SMALLEST as SMALLEST_MS_SSIM
 from nerf_talker.evaluate.rows import VGG_REGIONS
 from nerf_talker.evaluate.schema import Metrics
 
@@ -78,7 +80,8 @@ class Gaps:
             if row in self.blind or self.landmarks is not None:
                 return "no face was found in the truth, so there are no regions"
             return "the region lies outside the frame"
-        sizes = {"ssim": 11, "ms_ssim": 161, "lpips": 31, "lpips_vgg": 31, "lpips_face": 31}
+        sizes = {"ms_ssim": SMALLEST_MS_SSIM}
+        sizes |= dict.fromkeys(("lpips", "lpips_vgg", "lpips_face"), SMALLEST_LPIPS)
         if figure in sizes:
             return f"the region is smaller than the figure needs ({sizes[figure]} pixels)"
         if figure == "cpbd":

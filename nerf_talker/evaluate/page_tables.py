@@ -76,7 +76,7 @@ def motion_table(report: Report) -> str:
     rows = report.rows()
     lines = [["figure", *(ROW_SHORT[name] for name in rows), "truth"]]
     for name, title in MOTION_TITLES.items():
-        cells = [number(getattr(row.motion, name), 3) for row in rows.values()]
+        cells = [number(getattr(row.motion, name), _digits(name)) for row in rows.values()]
         lines.append([title, *cells, _true_value(report, name)])
     return grid(lines, headline=None)
 
@@ -113,11 +113,15 @@ def missing_table(report: Report) -> str:
 
 def number(value: float | None, digits: int) -> str:
     """A figure with so many digits, or a dash."""
-    return MISSING if value is None else f"{value:.{digits}f}"
+    return MISSING if value is None else f"{value:.{0 if isinstance(value, int) else digits}f}"
 
 
 def _true_value(report: Report, name: str) -> str:
     if name == "frames_without_face_pred":
         return number(report.metrics.motion.frames_without_face_truth, 0)
     known = type(report.truth).model_fields
-    return number(getattr(report.truth, name), 3) if name in known else ""
+    return number(getattr(report.truth, name), _digits(name)) if name in known else ""
+
+
+def _digits(name: str) -> int:
+    return 1 if name == "blinks_per_minute" else 3

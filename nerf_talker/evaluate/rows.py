@@ -15,7 +15,7 @@ from nerf_talker.evaluate.metrics.lpips import Lpips, large_enough
 from nerf_talker.evaluate.metrics.ms_ssim import ms_ssim
 from nerf_talker.evaluate.metrics.psnr import decibel
 from nerf_talker.evaluate.metrics.sharpness import box_mean
-from nerf_talker.evaluate.metrics.ssim import WINDOW, box_ssim, ssim_maps
+from nerf_talker.evaluate.metrics.ssim import ssim_maps
 from nerf_talker.evaluate.networks import Networks
 from nerf_talker.evaluate.readers import Reading
 from nerf_talker.types import ByteArray
@@ -86,14 +86,11 @@ class Row:
             self.without_face += 1
         a, b = picture.astype(np.float64), truth.picture.astype(np.float64)
         error = (a - b) ** 2
-        likeness = None
-        if min(picture.shape[:2]) >= WINDOW:
-            luminance, structure = ssim_maps(a, b)
-            likeness = luminance * structure
+        luminance, structure = ssim_maps(a, b)
+        likeness = luminance * structure
         for region, box in truth.boxes.items():
             self.film.note(f"psnr.{region}", decibel(box_mean(error, box)))
-            if likeness is not None:
-                self.film.note(f"ssim.{region}", box_ssim(likeness, box))
+            self.film.note(f"ssim.{region}", box_mean(likeness, box))
             if truth.slow:
                 pair = crop(picture, box), crop(truth.picture, box)
                 self.film.note(f"ms_ssim.{region}", ms_ssim(*pair))

@@ -43,15 +43,15 @@ def test_ssim_of_two_flat_pictures_is_the_luminance_term():
 
 def test_ssim_matches_the_definition_window_by_window():
     a, b = picture(1, 13), picture(2, 13)
+    mirrored = [np.pad(p, ((5, 5), (5, 5), (0, 0)), "reflect").astype(float) for p in (a, b)]
     offset = np.arange(11) - 5
     window = np.exp(-(offset[:, None] ** 2 + offset[None] ** 2) / (2 * 1.5**2))
     window /= window.sum()
     values = []
-    for top in range(3):
-        for left in range(3):
+    for top in range(13):
+        for left in range(13):
             for channel in range(3):
-                x = a[top : top + 11, left : left + 11, channel].astype(float)
-                y = b[top : top + 11, left : left + 11, channel].astype(float)
+                x, y = (p[top : top + 11, left : left + 11, channel] for p in mirrored)
                 ux, uy = (window * x).sum(), (window * y).sum()
                 sx, sy = (window * (x - ux) ** 2).sum(), (window * (y - uy) ** 2).sum()
                 sxy = (window * (x - ux) * (y - uy)).sum()

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from nerf_talker.types import BoolArray, ByteArray
 
 BLOCK = 64
-EDGE = 8.0
+EDGE = 6.0
 """Levels per pixel below which a slope is shading or noise."""
 EDGE_SHARE = 0.002
 BETA = 3.6

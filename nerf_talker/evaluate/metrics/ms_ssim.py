@@ -3,8 +3,9 @@
 Definition: the product over five scales of the mean contrast-structure term of SSIM to the power
 0.0448, 0.2856, 0.3001, 0.2363, and of the whole SSIM at the coarsest scale to the power 0.1333;
 each scale halves the one before by 2x2 means; window and constants as in
-:mod:`nerf_talker.evaluate.metrics.ssim`. Variant: means run over pixels and RGB channels together,
-and a negative mean counts as 0, as in torchmetrics. 1 is equality; higher is better.
+:mod:`nerf_talker.evaluate.metrics.ssim`. Variant, that of torchmetrics: means run over pixels and
+RGB channels together, a negative mean counts as 0, and the contrast-structure terms leave out the
+windows that reach over the border. 1 is equality; higher is better.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from nerf_talker.types import ByteArray
 POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 SMALLEST = (WINDOW - 1) * 2 ** (len(POWERS) - 1) + 1
-"""Pixels of the shorter side below which the coarsest scale holds no window: 161."""
+"""Pixels of the shorter side below which the coarsest scale is smaller than the window: 161."""
+
+
+INSIDE = np.s_[WINDOW // 2 : -(WINDOW // 2), WINDOW // 2 : -(WINDOW // 2)]
 
 
 def ms_ssim(predicted: ByteArray, truth: ByteArray) -> float:
@@ -29,7 +33,7 @@ def ms_ssim(predicted: ByteArray, truth: ByteArray) -> float:
     for scale, power in enumerate(POWERS):
         luminance, structure = ssim_maps(a, b)
         last = scale == len(POWERS) - 1
-        term = float((luminance * structure).mean() if last else structure.mean())
+        term = float((luminance * structure).mean() if last else structure[INSIDE].mean())
         product *= max(term, 0.0) ** power
         a, b = _half(a), _half(b)
     return product
