@@ -157,7 +157,7 @@ def _table(entries: Sequence[Entry], figures: Sequence[tuple[str, str, int]], fa
     """Reports down, figures across; the best of a column with a direction is marked."""
     values = [flat(entry.report.metrics) for entry in entries]
     head = "".join(f"<th>{escape(title)}</th>" for _, title, _ in figures)
-    best = {p: _best([v[p] for v in values], title) if fair else set() for p, title, _ in figures}
+    best = {p: _best([v[p] for v in values], t, d) if fair else set() for p, t, d in figures}
     rows = []
     for k, entry in enumerate(entries):
         cells = "".join(
@@ -172,8 +172,9 @@ def _table(entries: Sequence[Entry], figures: Sequence[tuple[str, str, int]], fa
     )
 
 
-def _best(values: Sequence[float | int | None], title: str) -> set[int]:
-    """Rows that are best by the arrow in the title; none without an arrow or a difference."""
+def _best(values: Sequence[float | int | None], title: str, digits: int) -> set[int]:
+    """Rows that are best by the arrow in the title; none without an arrow or a shown difference."""
+    values = [None if value is None else round(value, digits) for value in values]
     goals = {"↑": lambda v: -v, "↓": lambda v: v, "→ 1": lambda v: abs(v - 1), "→ 0": abs}
     goal = next((rank for sign, rank in goals.items() if sign in title), None)
     known = [v for v in values if v is not None]

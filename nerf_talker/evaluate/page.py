@@ -16,6 +16,7 @@ from nerf_talker.evaluate.gallery import Exhibit
 from nerf_talker.evaluate.html_parts import document, fact_table, grid, image, quiet, section
 from nerf_talker.evaluate.lips import LAGS, Series, lag_curve
 from nerf_talker.evaluate.measurement import Measurement
+from nerf_talker.evaluate.metrics.psnr import CEILING
 from nerf_talker.evaluate.page_tables import (
     missing_table,
     motion_table,
@@ -116,13 +117,13 @@ def _curves(done: Measurement, scene: Scene) -> str:
         Line("own", "own", own.gap_series()),
     ]
     psnr = [
-        Line("frame", "own", _finite(own.column("psnr.frame"))),
-        Line("face", "other", _finite(own.column("psnr.face"))),
-        Line("mouth", "fourth", _finite(own.column("psnr.mouth"))),
+        Line("frame", "own", _capped(own.column("psnr.frame"))),
+        Line("face", "other", _capped(own.column("psnr.face"))),
+        Line("mouth", "fourth", _capped(own.column("psnr.mouth"))),
     ]
     if "head_only" in done.rows:
         head = done.rows["head_only"].film.column("psnr.frame")
-        psnr.append(Line("head only, frame", "truth", _finite(head)))
+        psnr.append(Line("head only, frame", "truth", _capped(head)))
     return (
         "<h3>Lip gap</h3>"
         + chart(time, gaps, label, "lip gap / distance of the eyes", seek)
@@ -190,5 +191,5 @@ def _facts(report: Report) -> str:
     return fact_table(facts.items())
 
 
-def _finite(series: Series) -> Series:
-    return np.where(np.isfinite(series), series, np.nan)
+def _capped(series: Series) -> Series:
+    return np.minimum(series, CEILING)

@@ -31,7 +31,7 @@ def cpbd(picture: ByteArray) -> float:
     """CPBD of an (H, W, 3) uint8 picture; NaN when no block holds an edge."""
     import cv2
 
-    luma = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    luma = np.asarray(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY), np.uint8)
     edges = _upright_edges(luma)
     widths = _widths(luma.astype(np.int16))
     sharp = total = 0
