@@ -124,7 +124,7 @@ def cuda_library() -> KernelLibrary:
     Raises:
         BackendError: There is none and none can be compiled.
     """
-    unfit = "not looked at"
+    unfit: str | None = "not looked at"
     try:
         unfit = packaged_fault(PACKAGED)
         if unfit is None:

@@ -4,6 +4,7 @@ Both sides of a ratio are measured in the same run; nothing is asserted. The tab
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -58,7 +59,7 @@ def run(given, device):
             missing = [f"- {p} is not compared: {absent(p)}" for p in PACKAGES if absent(p)]
             parts.append("\n".join(missing))
             print(f"\n{parts[-1]}")
-        sections[title] = list(rows())
+        sections[title] = list(announced(rows()))
         if sections[title]:
             parts.append(section(title, sections[title], rates))
             print(f"\n{parts[-1]}", flush=True)
@@ -67,6 +68,13 @@ def run(given, device):
         write_markdown(given.markdown, parts)
     if given.json:
         write_json(given.json, where, rates, sections)
+
+
+def announced(rows):
+    """The rows, each named on stderr as it comes: a table's columns are known at its end only."""
+    for row in rows:
+        print(f"measured {row.name}", file=sys.stderr)
+        yield row
 
 
 def on_device(device, rows):
