@@ -80,14 +80,14 @@ inline Plan plan_of(const FusedCall& call) {
 }
 
 // Strength of the motion at a point, and the point in units of the mouth region.
-NT_HD float motion_window(const float* mouth, const float* point, float* local) {
-    float window = 1.0f;
+template <class T> NT_HD T motion_window(const T* mouth, const T* point, T* local) {
+    T window = T(1);
     for (int axis = 0; axis < 3; ++axis) {
         local[axis] = (point[axis] - mouth[axis]) / mouth[3 + axis];
         window -= local[axis] * local[axis];
     }
-    window = greater(window, 0.0f);
-    return window * window * (3.0f - 2.0f * window);
+    window = greater(window, T(0));
+    return window * window * (T(3) - T(2) * window);
 }
 
 }  // namespace nt

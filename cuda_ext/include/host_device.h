@@ -22,6 +22,7 @@ enum Code : int {
     BAD_OFFSETS = 1,    // a ray points outside the packed samples
     NOT_FINITE = 2,     // a ray that hits has no finite end
     BAD_SIZE = 3,       // a width that no driver is built for
+    BAD_INDEX = 4,      // a sample names a ray or a frame that does not exist
 };
 
 template <class T> NT_HD T lesser(T a, T b) { return b < a ? b : a; }

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
 from nerf_talker.ops import GridLayout, spherical_harmonics, triplane_encode
+from nerf_talker.ops.cuda_fused import HeadLayers, Layers
 from nerf_talker.ops.direction import SH_WIDTH
+from nerf_talker.ops.field import FieldGrid, can_fuse, fused_field
 from nerf_talker.types import FieldOutput
 
 # Log density of a fresh field, 1/m: 7 mm of it stop a seventh of the light, neither fog nor void.
@@ -97,6 +99,10 @@ def layer_dtype(values: Tensor) -> torch.dtype:
     return values.dtype
 
 
+def _linear(net: nn.Sequential) -> Layers:
+    return [(part.weight, part.bias) for part in net if isinstance(part, nn.Linear)]
+
+
 class MotionField(nn.Module):
     """Displacement of the lower face as a function of place and mouth code.
 
@@ -173,6 +179,24 @@ class HeadField(nn.Module):
         """What the encoding learns; it has a learning rate of its own."""
         return [self.table]
 
+    def grid(self) -> FieldGrid:
+        """The table and where it lies."""
+        motion = self.motion
+        if motion is None:
+            return FieldGrid(self.table, self.layout, self.box, None, 0.0)
+        mouth = torch.stack([motion.centre, motion.radius])
+        return FieldGrid(self.table, self.layout, self.box, mouth, motion.largest)
+
+    def layers(self) -> HeadLayers:
+        """The linear layers of all networks."""
+        return HeadLayers(
+            () if self.motion is None else _linear(self.motion.net),
+            _linear(self.mouth_gate),
+            _linear(self.expression_gate),
+            _linear(self.density_net),
+            _linear(self.colour_net),
+        )
+
     def forward(
         self,
         points: Tensor,
@@ -193,6 +217,23 @@ class HeadField(nn.Module):
         Returns:
             Density, colour and the two mean gates at M points.
         """
+        grid, layers = self.grid(), self.layers()
+        if can_fuse(points, directions, grid, layers):
+            given = (condition.mouth, condition.expression, condition.appearance)
+            return FieldOutput(
+                *fused_field(points, directions, ray, frame, grid, layers, given)
+            )
+        return self._layer_by_layer(points, directions, condition, ray, frame)
+
+    def _layer_by_layer(
+        self,
+        points: Tensor,
+        directions: Tensor,
+        condition: HeadCondition,
+        ray: Tensor,
+        frame: Tensor,
+    ) -> FieldOutput:
+        """The same with torch's own layers: on a GPU, and what the fused call is held against."""
         count = len(points)
         missing = -count % SAMPLE_BLOCK
         points, ray, frame = (

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from nerf_talker.errors import BackendError
-from nerf_talker.field.head import HeadField, HeadFieldConfig, TriPlaneConfig
+from nerf_talker.field.head import HeadCondition, HeadField, HeadFieldConfig, TriPlaneConfig
 from nerf_talker.ops.optional import cuda_package
 from nerf_talker.ops.reference import PLANE_AXES
+from nerf_talker.types import FieldOutput
 
 KEY = "talker.head.backend"
 NETWORKS = ("mouth_gate", "expression_gate", "density_net", "colour_net")
@@ -64,6 +65,17 @@ class TinyHeadField(HeadField):
         self.planes = nn.ModuleList(tcnn.Encoding(2, encoding) for _ in PLANE_AXES)
         for name in NETWORKS:
             setattr(self, name, TinyNetwork(tcnn, getattr(self, name)))
+
+    def forward(
+        self,
+        points: Tensor,
+        directions: Tensor,
+        condition: HeadCondition,
+        ray: Tensor,
+        frame: Tensor,
+    ) -> FieldOutput:
+        """Evaluate the field; see :meth:`nerf_talker.field.head.HeadField.forward`."""
+        return self._layer_by_layer(points, directions, condition, ray, frame)
 
     def encode(self, unit: Tensor) -> Tensor:
         """(M, width) features of (M, 3) points in [0, 1], the border value outside.

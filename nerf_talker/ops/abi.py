@@ -41,6 +41,8 @@ SIGNATURES = {
     "distortion": "ppppllp",
     "distortion_backward": "pppppllp",
     "fused_render": "p",
+    "field": "p",
+    "field_backward": "p",
 }
 
 _REALS: dict[torch.dtype, tuple[str, Any]] = {
@@ -52,6 +54,7 @@ _FAULTS = {
     1: "ray_offsets points outside the samples",
     2: "a ray that hits has no finite far, or far more steps than memory holds",
     3: "a width this library was not built for",
+    4: "ray or frame names one that does not exist",
 }
 
 
@@ -74,6 +77,11 @@ class NativeLibrary:
 
     def __post_init__(self) -> None:
         self.handle = ctypes.CDLL(str(self.path))
+
+    @property
+    def multiplies_bfloat16(self) -> bool:
+        """Whether the fused field has products of bfloat16 here."""
+        return self.prefix == "nt" and bool(self.handle.nt_has_brain())
 
     def call(self, name: str, dtype: torch.dtype, *given: Any) -> None:
         """Call one function; tensors are passed by address and must be contiguous.

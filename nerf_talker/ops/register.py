@@ -16,6 +16,7 @@ from nerf_talker.errors import BackendError
 from nerf_talker.ops import (
     register_distortion,
     register_encodings,
+    register_field,
     register_grid,
     register_rays,
 )
@@ -23,7 +24,7 @@ from nerf_talker.ops.backend import library_for
 
 NAMESPACE = "nerf_talker"
 
-PARTS = (register_distortion, register_encodings, register_grid, register_rays)
+PARTS = (register_distortion, register_encodings, register_field, register_grid, register_rays)
 """Each lists its OPERATORS (schema, kernel, fake kernel) and GRADIENTS (what to keep, backward)."""
 
 Kernel = Callable[..., Any]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nerf_talker.field.head import HeadCondition, HeadField
+from nerf_talker.field.head import HeadCondition
 from nerf_talker.ops.abi import NativeLibrary
 from nerf_talker.ops.backend import library_for
-from nerf_talker.ops.cuda_fused import HeadLayers, Layers, Rays, Scene, fold, fused_render
+from nerf_talker.ops.cuda_fused import HeadLayers, Rays, Scene, fold, fused_render
 from nerf_talker.ops.register_rays import coarse_occupancy
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import RayBundle
@@ -44,7 +44,7 @@ class FusedRenderer:
         library = library_for(head.table)
         if library is None or library.name != "cpu" or head.table.dtype != torch.float32:
             return None
-        return cls(library, _scene(talker), _layers(head), talker.config.step)
+        return cls(library, _scene(talker), head.layers(), talker.config.step)
 
     @torch.no_grad()
     def render(self, rays: RayBundle, condition: HeadCondition, row: int) -> tuple[Tensor, Tensor]:
@@ -61,29 +61,14 @@ class FusedRenderer:
 
 
 def _scene(talker: Talker) -> Scene:
-    head, grid = talker.head, talker.occupancy
-    motion = head.motion
+    head, grid = talker.head.grid(), talker.occupancy
     return Scene(
         head.table.detach(),
         head.layout,
         head.box,
-        None if motion is None else torch.stack([motion.centre, motion.radius]),
-        0.0 if motion is None else motion.largest,
+        head.mouth,
+        head.largest_motion,
         grid.cells,
         coarse_occupancy(grid.cells),
         grid.box,
     )
-
-
-def _layers(head: HeadField) -> HeadLayers:
-    return HeadLayers(
-        () if head.motion is None else _linear(head.motion.net),
-        _linear(head.mouth_gate),
-        _linear(head.expression_gate),
-        _linear(head.density_net),
-        _linear(head.colour_net),
-    )
-
-
-def _linear(net: nn.Sequential) -> Layers:
-    return [(part.weight, part.bias) for part in net if isinstance(part, nn.Linear)]
