@@ -1,6 +1,8 @@
 // The field at one block of samples: everything it computes stays in the nearest caches.
 #pragma once
 
+#include <string.h>
+
 #include "field_call.h"
 #include "field_lookup.h"
 #include "quick.h"

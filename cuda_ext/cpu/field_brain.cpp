@@ -6,6 +6,7 @@
 #include <new>
 #include <stdint.h>
 #include <string.h>
+#include <type_traits>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__AVX512BF16__)
 #pragma GCC target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16")

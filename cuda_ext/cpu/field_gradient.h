@@ -185,11 +185,9 @@ template <class P> class GradientBlock : public Block<P> {
     struct Slopes {
         GradientBlock& block;
         int count;
-        const Real* gradient;
         template <int F> void operator()() const {
             Scratch<P>& s = block.s_;
-            slope<Real, F>(block.grid_, s.unit, count, gradient, s.moving, block.plan_.width,
-                           s.d_unit);
+            slope<Real, F>(block.grid_, s.unit, count, s.reals.at, block.plan_.width, s.d_unit);
         }
     };
 
@@ -202,7 +200,10 @@ template <class P> class GradientBlock : public Block<P> {
                 s_.d_unit[axis][n] = Real(0);
             }
         const Real* gradient = static_cast<const Real*>(call_.d_encoded) + begin * plan_.width;
-        with_features(call_.features, Slopes{*this, moved, gradient});
+        for (int n = 0; n < moved; ++n)
+            memcpy(s_.reals.at + (size_t)n * plan_.width, gradient + s_.moving[n] * plan_.width,
+                   plan_.width * sizeof(Real));
+        with_features(call_.features, Slopes{*this, moved});
     }
 
     Real* sums_;
