@@ -13,7 +13,7 @@ namespace nt {
 namespace {
 
 template <class T> struct PlaneBlock {
-    static constexpr int SIZE = 96;
+    static constexpr int SIZE = 96, AHEAD = 24;
     alignas(64) uint32_t entry[4][SIZE];
     alignas(64) T across[SIZE], along[SIZE];  // place inside the cell, in [0, 1]
     bool dense;  // entries of one lattice row are neighbours: two of them are read as one
@@ -90,6 +90,12 @@ template <class T> struct PlaneBlock {
     typedef T Pair __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
     typedef T Two __attribute__((vector_size(2 * sizeof(T)), aligned(sizeof(T)), may_alias));
 
+    // Fetches what a later point needs: a lookup mostly waits for memory.
+    NT_HD void ahead(const T* table, int i) const {
+        const int later = i + AHEAD < SIZE ? i + AHEAD : i;
+        __builtin_prefetch(table + 2 * (size_t)entry[0][later]);
+        __builtin_prefetch(table + 2 * (size_t)entry[2][later]);
+    }
     static NT_HD Pair pair(const T* table, uint32_t index) {
         return *reinterpret_cast<const Pair*>(table + 2 * (size_t)index);
     }
@@ -101,6 +107,7 @@ template <class T> struct PlaneBlock {
     template <int FEATURE>
     void read_pairs(const T* table, int count, T* out, int64_t point) const {
         for (int i = 0; i < count; ++i) {
+            ahead(table, i);
             const Pair top = pair(table, entry[0][i]), bottom = pair(table, entry[2][i]);
             const Pair here = top + along[i] * (bottom - top);
             const Two left = __builtin_shufflevector(here, here, 0, 1);
@@ -114,6 +121,8 @@ template <class T> struct PlaneBlock {
         const Pair start = {T(1), T(1), T(0), T(0)}, turn = {T(-1), T(-1), T(1), T(1)};
         Pair *top = nullptr, *bottom = nullptr, above{}, below{};
         for (int i = 0; i < count; ++i) {
+            ahead(table, i);
+            __builtin_prefetch(gradient + (i + AHEAD) * point);
             Pair* here = reinterpret_cast<Pair*>(table + 2 * (size_t)entry[0][i]);
             if (here != top) {
                 if (top) *top = above, *bottom = below;
@@ -133,6 +142,7 @@ template <class T> struct PlaneBlock {
     void share_pairs(const T* table, const T* gradient, int64_t point, int count,
                      T (*share)[SIZE]) const {
         for (int i = 0; i < count; ++i) {
+            ahead(table, i);
             const Pair given = twice(gradient + i * point);
             const Pair top = pair(table, entry[0][i]) * given;
             const Pair bottom = pair(table, entry[2][i]) * given;

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
 from nerf_talker.ops import GridLayout, spherical_harmonics, triplane_encode
+from nerf_talker.ops.checks import single
 from nerf_talker.ops.cuda_fused import HeadLayers, Layers
 from nerf_talker.ops.direction import SH_WIDTH
 from nerf_talker.ops.field import FieldGrid, can_fuse, fused_field
@@ -130,7 +131,7 @@ class MotionField(nn.Module):
         window = window * window * (3 - 2 * window)
         angles = torch.cat([local * (torch.pi * 2**octave) for octave in range(3)], -1)
         inputs = torch.cat([local, angles.sin(), angles.cos(), mouth], -1)
-        return self.largest * window * torch.tanh(self.net(inputs).float())
+        return self.largest * window * torch.tanh(single(self.net(inputs)))
 
 
 class HeadField(nn.Module):
@@ -220,9 +221,7 @@ class HeadField(nn.Module):
         grid, layers = self.grid(), self.layers()
         if can_fuse(points, directions, grid, layers):
             given = (condition.mouth, condition.expression, condition.appearance)
-            return FieldOutput(
-                *fused_field(points, directions, ray, frame, grid, layers, given)
-            )
+            return FieldOutput(*fused_field(points, directions, ray, frame, grid, layers, given))
         return self._layer_by_layer(points, directions, condition, ray, frame)
 
     def _layer_by_layer(
@@ -252,12 +251,12 @@ class HeadField(nn.Module):
         expression_gate = torch.sigmoid(self.expression_gate(encoded))
         inputs = torch.cat([encoded, mouth * mouth_gate, expression * expression_gate], -1)
         hidden = self.density_net(inputs)
-        log_density = hidden[:, 0].float().clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
+        log_density = single(hidden[:, 0]).clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
         view = spherical_harmonics(directions).to(dtype)[ray]
         # Indexed before the cast: the gradient of a row sums thousands of samples.
         appearance = condition.appearance[frame].to(dtype)
         seen = torch.cat([hidden[:, 1:], view, appearance], -1)
         # Stretched a little so that pure black and white lie at finite inputs (mip-NeRF).
-        rgb = torch.sigmoid(self.colour_net(seen).float()) * 1.002 - 0.001
-        gates = torch.stack([mouth_gate.mean(-1), expression_gate.mean(-1)], -1).float()
+        rgb = torch.sigmoid(single(self.colour_net(seen))) * 1.002 - 0.001
+        gates = single(torch.stack([mouth_gate.mean(-1), expression_gate.mean(-1)], -1))
         return FieldOutput(log_density[:count].exp(), rgb[:count], gates[:count])

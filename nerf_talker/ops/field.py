@@ -92,8 +92,26 @@ def fused_field(
         ValueError: A shape, dtype or device does not fit.
         BackendError: ``ray`` or ``frame`` names one that does not exist.
     """
+    _check(points, directions, ray, frame, grid, condition[0])
+    brain = _multiplies_bfloat16(points)
+    with torch.autocast(points.device.type, enabled=False):
+        weights, rows = fold_field(layers, *condition)
+        keep = torch.is_grad_enabled() and any(
+            value.requires_grad for value in (grid.table, weights, rows)
+        )
+        density, rgb, gates, *_ = operators().fused_field(
+            *(points.detach(), grid.table, spherical_harmonics(directions.detach()), ray, frame),
+            *(weights, rows, grid.box, grid.box if grid.mouth is None else grid.mouth),
+            *(list(grid.layout.resolutions), grid.layout.entries, field_widths(layers)),
+            *(grid.largest_motion, brain, keep),
+        )
+    return density, rgb, gates
+
+
+def _check(
+    points: Tensor, directions: Tensor, ray: Tensor, frame: Tensor, grid: FieldGrid, mouth: Tensor
+) -> None:
     op, count = "fused_field", len(points)
-    mouth, expression, appearance = condition
     check_shape(op, "points", points, None, 3)
     check_shape(op, "directions", directions, None, 3)
     check_shape(op, "ray", ray, count)
@@ -101,35 +119,31 @@ def fused_field(
     check_shape(op, "table", grid.table, *grid.layout.table_shape)
     check_index(op, points.device, ray=ray, frame=frame)
     check_floating(op, points=points, table=grid.table, box=grid.box, mouth=mouth)
+
+
+def _multiplies_bfloat16(points: Tensor) -> bool:
+    """Whether products are of bfloat16: autocast asks for it and the processor has them."""
     device = points.device.type
+    if points.dtype != torch.float32 or not torch.is_autocast_enabled(device):
+        return False
     library = library_for(points)
-    brain = (
-        points.dtype == torch.float32
-        and torch.is_autocast_enabled(device)
-        and torch.get_autocast_dtype(device) == torch.bfloat16
-        and library is not None
-        and library.multiplies_bfloat16
-    )
-    with torch.autocast(device, enabled=False):
-        weights, rows = _fold(layers, mouth, expression, appearance)
-        learned = (grid.table, weights, rows)
-        keep = torch.is_grad_enabled() and any(value.requires_grad for value in learned)
-        density, rgb, gates, *_ = operators().fused_field(
-            *(points.detach(), grid.table, spherical_harmonics(directions.detach()), ray, frame),
-            *(weights, rows, grid.box, grid.box if grid.mouth is None else grid.mouth),
-            *(list(grid.layout.resolutions), grid.layout.entries),
-            [
-                len(layers.motion[0][1]) if layers.motion else 0,
-                len(layers.mouth_gate[0][1]) + len(layers.expression_gate[0][1]),
-                *(mouth.shape[1], expression.shape[1]),
-                *(len(layers.density[0][1]), len(layers.colour[0][1])),
-            ],
-            *(grid.largest_motion, brain, keep),
-        )
-    return density, rgb, gates
+    wanted = torch.get_autocast_dtype(device) == torch.bfloat16
+    return wanted and library is not None and library.multiplies_bfloat16
 
 
-def _fold(
+def field_widths(layers: HeadLayers) -> list[int]:
+    """Widths as FieldCall of ``field_call.h`` lists them, from ``motion_hidden`` on."""
+    return [
+        len(layers.motion[0][1]) if layers.motion else 0,
+        len(layers.mouth_gate[0][1]) + len(layers.expression_gate[0][1]),
+        len(layers.mouth_gate[1][1]),
+        len(layers.expression_gate[1][1]),
+        len(layers.density[0][1]),
+        len(layers.colour[0][1]),
+    ]
+
+
+def fold_field(
     layers: HeadLayers, mouth: Tensor, expression: Tensor, appearance: Tensor
 ) -> tuple[Tensor, Tensor]:
     """All weights, then all biases, in one buffer; and (T, W) what each frame brings.

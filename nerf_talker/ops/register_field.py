@@ -141,8 +141,7 @@ _REST = "int[] resolutions, int entries, int[] widths, float largest_motion, boo
 
 OPERATORS: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
     (
-        f"fused_field({_TENSORS}, {_REST}, bool keep)"
-        " -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+        f"fused_field({_TENSORS}, {_REST}, bool keep) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
         _field,
         _field_fake,
     ),
