@@ -16,14 +16,16 @@ template <class P> struct Scratch {
     using Element = typename P::Element;
     using Word = typename P::Word;
     Rows<Element> waves, move1, move2;                  // motion; only samples that may move
-    Rows<Element> inputs, gate_hidden, dense1, dense2, seen;  // inputs: encoded, gated conditions
+    Rows<Element> inputs, mouth_hidden, face_hidden;    // inputs: encoded, gated conditions
+    Rows<Element> dense1, dense2, views, seen;          // views: a row for every run of a ray
     Rows<Element> ping, pong;                           // gradients of activations
-    Rows<Real> reals, gates, moves;
-    Word *dy_words, *x_words;
+    Rows<Real> reals, gates, moves, view_bias;
+    Word *dy_words, *x_words, *hidden_words;
     alignas(64) Real unit[3][BLOCK], local[3][BLOCK], window[BLOCK], place[3][BLOCK];
     alignas(64) Real log_density[BLOCK], d_unit[3][BLOCK];
     alignas(64) int32_t frame[BLOCK], ray[BLOCK], moving_frame[BLOCK];
-    int moving[BLOCK];
+    alignas(64) int32_t run[BLOCK], run_frame[BLOCK];  // of one ray in one frame
+    int moving[BLOCK], runs;
 
     explicit Scratch(const Plan& plan) : store_(bytes(plan)) {
         const Shape* s = plan.shape;
@@ -31,16 +33,20 @@ template <class P> struct Scratch {
         move1 = rows<Element>(s[MOVE2].columns());
         move2 = rows<Element>(s[MOVE3].columns());
         inputs = rows<Element>(s[DENSE1].columns());
-        gate_hidden = rows<Element>(s[GATE2].columns());
+        mouth_hidden = rows<Element>(s[MOUTH2].columns());
+        face_hidden = rows<Element>(s[FACE2].columns());
         dense1 = rows<Element>(s[DENSE2].columns());
         dense2 = rows<Element>(s[SHADE].columns());
+        views = rows<Element>(SH_WIDTH);
         seen = rows<Element>(s[SHADE].out_columns());
         ping = rows<Element>(widest(plan));
         pong = rows<Element>(widest(plan));
         reals = rows<Real>(widest(plan));
-        gates = rows<Real>(s[GATE2].out_columns());
+        gates = rows<Real>(s[MOUTH2].out_columns() + s[FACE2].out_columns());
+        view_bias = rows<Real>(s[VIEW].out_columns());
         moves = rows<Real>(PAD);
         dy_words = store_.template take<Word>(BLOCK * widest(plan));
+        hidden_words = store_.template take<Word>(BLOCK * widest(plan));
         x_words = store_.template take<Word>(BLOCK * widest(plan));
     }
 
@@ -57,8 +63,8 @@ template <class P> struct Scratch {
         return found;
     }
     static size_t bytes(const Plan& plan) {
-        size_t columns = 16 * widest(plan);
-        return columns * BLOCK * greater(sizeof(Real), sizeof(Word)) + 16 * 64;
+        size_t columns = 20 * widest(plan);
+        return columns * BLOCK * greater(sizeof(Real), sizeof(Word)) + 20 * 64;
     }
     Store store_;
 };
@@ -153,7 +159,7 @@ template <class P> class Block {
             s_.moving_frame[n] = 0;
         }
         alignas(64) Real waves[MOTION_INPUTS][BLOCK];
-        const int rows = (count + STEP - 1) / STEP * STEP;
+        const int rows = whole_steps(count);
         memcpy(waves, s_.local, sizeof s_.local);
         for (int k = 0; k < 9; ++k) {
             const Real octave = (Real)(1 << k / 3);
@@ -171,8 +177,8 @@ template <class P> class Block {
 
     // tanh of the motion field at the samples that may move.
     int run_motion(int size) {
-        const int count = find_waves(size), rows = (count + STEP - 1) / STEP * STEP;
-        run_relu<P>(net_.layer[MOVE1], constant(s_.waves), rows, of_frame(0, s_.moving_frame),
+        const int count = find_waves(size), rows = whole_steps(count);
+        run_relu<P>(net_.layer[MOVE1], constant(s_.waves), rows, of_frame(MOVE_BIAS, s_.moving_frame),
                     s_.move1);
         run_relu<P>(net_.layer[MOVE2], constant(s_.move1), rows, own(MOVE2), s_.move2);
         run_plain<P>(net_.layer[MOVE3], constant(s_.move2), rows, own(MOVE3), s_.moves);
@@ -204,12 +210,16 @@ template <class P> class Block {
     }
 
     void run_gates() {
-        run_relu<P>(net_.layer[GATE1], constant(s_.inputs), BLOCK, own(GATE1), s_.gate_hidden);
-        run_plain<P>(net_.layer[GATE2], constant(s_.gate_hidden), BLOCK, own(GATE2), s_.gates);
-        const int columns = padded_width(plan_.gates), first = padded_width(plan_.width);
-        const Biases<Real> condition = of_frame(1, s_.frame);
+        const int codes = plan_.shape[MOUTH2].out_columns();
+        const Rows<Real> faces{s_.gates.at + codes, s_.gates.stride};
+        run_relu<P>(net_.layer[MOUTH1], constant(s_.inputs), BLOCK, own(MOUTH1), s_.mouth_hidden);
+        run_plain<P>(net_.layer[MOUTH2], constant(s_.mouth_hidden), BLOCK, own(MOUTH2), s_.gates);
+        run_relu<P>(net_.layer[FACE1], constant(s_.inputs), BLOCK, own(FACE1), s_.face_hidden);
+        run_plain<P>(net_.layer[FACE2], constant(s_.face_hidden), BLOCK, own(FACE2), faces);
+        const int columns = s_.gates.stride, first = plan_.shape[DENSE1].first(1);
+        const Biases<Real> conditions = of_frame(MOUTH_CODE, s_.frame);  // both, side by side
         for (int n = 0; n < BLOCK; ++n) {
-            const Real* scale = condition.of(n);
+            const Real* scale = conditions.of(n);
             Real *gate = s_.gates[n], *mixed = s_.reals[n];
 #pragma omp simd
             for (int k = 0; k < columns; ++k) {
@@ -220,16 +230,37 @@ template <class P> class Block {
         store_rows(s_.reals, BLOCK, columns, {s_.inputs.at + first, s_.inputs.stride});
     }
 
+    // Rows of the block that share a ray and a frame are a run: the direction counts once for it.
+    void find_views() {
+        const Real* harmonics = static_cast<const Real*>(call_.harmonics);
+        s_.runs = 0;
+        for (int n = 0; n < BLOCK; ++n) {
+            const bool same = n && s_.ray[n] == s_.ray[n - 1] && s_.frame[n] == s_.frame[n - 1];
+            if (!same) {
+                s_.run_frame[s_.runs] = s_.frame[n];
+                memcpy(s_.reals[s_.runs++], harmonics + (size_t)s_.ray[n] * SH_WIDTH,
+                       SH_WIDTH * sizeof(Real));
+            }
+            s_.run[n] = s_.runs - 1;
+        }
+        for (int n = s_.runs; n % STEP; ++n) {
+            s_.run_frame[n] = 0;
+            memset(s_.reals[n], 0, SH_WIDTH * sizeof(Real));
+        }
+        store_rows(s_.reals, whole_steps(s_.runs), SH_WIDTH, s_.views);
+    }
+
+    static int whole_steps(int rows) { return (rows + STEP - 1) / STEP * STEP; }
+
     // From the inputs to what was seen; the log density is left in `reals`.
     void run_dense() {
         run_relu<P>(net_.layer[DENSE1], constant(s_.inputs), BLOCK, own(DENSE1), s_.dense1);
         run_relu<P>(net_.layer[DENSE2], constant(s_.dense1), BLOCK, own(DENSE2), s_.dense2);
-        const Real* harmonics = static_cast<const Real*>(call_.harmonics);
-        const int first = padded_width(plan_.shape[SHADE].inputs[0]);
-        for (int n = 0; n < BLOCK; ++n)
-            memcpy(s_.reals[n], harmonics + (size_t)s_.ray[n] * SH_WIDTH, SH_WIDTH * sizeof(Real));
-        store_rows(s_.reals, BLOCK, SH_WIDTH, {s_.dense2.at + first, s_.dense2.stride});
-        run_plain<P>(net_.layer[SHADE], constant(s_.dense2), BLOCK, of_frame(2, s_.frame), s_.reals);
+        find_views();
+        run_plain<P>(net_.layer[VIEW], constant(s_.views), whole_steps(s_.runs),
+                     of_frame(SHADE_BIAS, s_.run_frame), s_.view_bias);
+        const Biases<Real> bias{s_.view_bias.at, s_.run, s_.view_bias.stride};
+        run_plain<P>(net_.layer[SHADE], constant(s_.dense2), BLOCK, bias, s_.reals);
     }
 
     // The colour's hidden layer, and `log_density` from the column behind it.
@@ -250,15 +281,15 @@ template <class P> class Block {
         Real* density = static_cast<Real*>(call_.density) + begin;
         Real* rgb = static_cast<Real*>(call_.rgb) + 3 * begin;
         Real* means = static_cast<Real*>(call_.gates) + 2 * begin;
-        const int codes = call_.mouth_codes;
+        const int faces = plan_.shape[MOUTH2].out_columns();
 #pragma omp simd
         for (int n = 0; n < count; ++n)
             density[n] = quick_exp(lesser(s_.log_density[n], Real(9)) + Real(3));
         for (int n = 0; n < count; ++n) {
             for (int axis = 0; axis < 3; ++axis)
                 rgb[3 * n + axis] = quick_sigmoid(s_.moves[n][axis]) * Real(1.002) - Real(0.001);
-            means[2 * n] = mean(s_.gates[n], codes);
-            means[2 * n + 1] = mean(s_.gates[n] + codes, plan_.gates - codes);
+            means[2 * n] = mean(s_.gates[n], call_.mouth_codes);
+            means[2 * n + 1] = mean(s_.gates[n] + faces, call_.expressions);
         }
     }
 

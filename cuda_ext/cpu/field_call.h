@@ -3,14 +3,14 @@
 // What one layer hands to the next without a ReLU is multiplied out before the call: the geometry
 // features enter SHADE, whose last output is the log density. What is the same for all samples of
 // a frame comes as a row per frame: the first motion layer's bias with the mouth code in it, the
-// condition that the gates scale, and SHADE's bias with the appearance code in it. For a point p
-// on a ray with harmonics s, in frame t:
+// two conditions that the gates scale, and SHADE's bias with the appearance code in it. VIEW adds
+// what the direction brings, once a ray. For a point p on a ray with harmonics s, in frame t:
 //
 //   moved   = p + largest * window(p) * tanh(MOVE3 relu(MOVE2 relu(MOVE1 waves(p) + move_t)))
 //   encoded = triplane(moved)
-//   gates   = sigmoid(GATE2 relu(GATE1 encoded))
-//   hidden  = relu(DENSE2 relu(DENSE1 (encoded, gates * condition_t)))
-//   seen, d = SHADE (hidden, s) + shade_t
+//   gates   = sigmoid(MOUTH2 relu(MOUTH1 encoded)), sigmoid(FACE2 relu(FACE1 encoded))
+//   hidden  = relu(DENSE2 relu(DENSE1 (encoded, gates * conditions_t)))
+//   seen, d = SHADE hidden + VIEW s + shade_t
 //   density = exp(min(d, 9) + 3)
 //   rgb     = sigmoid(COLOUR relu(seen)) * 1.002 - 0.001
 #pragma once
@@ -35,16 +35,20 @@ struct FieldCall {
     void *d_encoded, *d_weights, *d_frame_rows;  // (M, 3 L F), and as given
     int64_t count, rays, frames, all_entries;
     double largest_motion;
-    int32_t levels, features, motion_hidden, gate_hidden, mouth_codes, expressions;
-    int32_t hidden, colour_hidden;
+    int32_t levels, features, motion_hidden, mouth_hidden, face_hidden;
+    int32_t mouth_codes, expressions, hidden, colour_hidden;
     int32_t brain;  // products of bfloat16
 };
 
 namespace {
 
-enum Part { MOVE1, MOVE2, MOVE3, GATE1, GATE2, DENSE1, DENSE2, SHADE, COLOUR, PARTS };
+enum Part {
+    MOVE1, MOVE2, MOVE3, MOUTH1, MOUTH2, FACE1, FACE2, DENSE1, DENSE2, SHADE, VIEW, COLOUR, PARTS
+};
+// What a frame brings.
+enum Brought { MOVE_BIAS, MOUTH_CODE, EXPRESSION, SHADE_BIAS, BROUGHT };
 
-inline bool own_bias(int part) { return part != MOVE1 && part != SHADE; }
+inline bool own_bias(int part) { return part != MOVE1 && part != SHADE && part != VIEW; }
 
 // Memory handed out piece by piece, every piece on a cache line.
 class Store {
@@ -70,23 +74,24 @@ class Store {
 struct Plan {
     Shape shape[PARTS];
     int pulled[PARTS];
-    int width, gates;                     // of an encoded point; gated channels
-    int frame_first[3], frame_width[3];   // MOVE1's bias, condition, SHADE's bias in a padded row
-    int frame_stride, row_width;          // padded; as given
+    int width;                                       // of an encoded point
+    int frame_first[BROUGHT], frame_width[BROUGHT];  // in a padded row
+    int frame_stride, row_width;                     // padded; as given
     size_t weight_at[PARTS], bias_at[PARTS], weights;        // in the flat buffer
     size_t gradient_at[PARTS], bias_sum_at[PARTS], frame_at, sums;  // in a buffer of sums
 
     explicit Plan(const FieldCall& call) : weights(0), sums(0) {
         const int m = call.motion_hidden, h = call.hidden, c = call.colour_hidden;
         width = 3 * call.levels * call.features;
-        gates = call.mouth_codes + call.expressions;
+        const int codes = call.mouth_codes, faces = call.expressions;
         const Shape shapes[PARTS] = {
-            {{m ? MOTION_INPUTS : 0, 0}, m}, {{m, 0}, m}, {{m, 0}, m ? 3 : 0},
-            {{width, 0}, call.gate_hidden}, {{call.gate_hidden, 0}, gates},
-            {{width, gates}, h}, {{h, 0}, h}, {{h, SH_WIDTH}, c + 1}, {{c, 0}, 3}};
-        const int widths[3] = {m, gates, c + 1};
+            {{m ? MOTION_INPUTS : 0}, m}, {{m}, m}, {{m}, m ? 3 : 0},
+            {{width}, call.mouth_hidden}, {{call.mouth_hidden}, codes},
+            {{width}, call.face_hidden}, {{call.face_hidden}, faces},
+            {{width, codes, faces}, h}, {{h}, h}, {{h}, c + 1}, {{SH_WIDTH}, c + 1}, {{c}, 3}};
+        const int widths[BROUGHT] = {m, codes, faces, c + 1};
         frame_stride = row_width = 0;
-        for (int k = 0; k < 3; ++k) {
+        for (int k = 0; k < BROUGHT; ++k) {
             frame_first[k] = frame_stride;
             frame_width[k] = widths[k];
             frame_stride += padded_width(widths[k]);
@@ -94,7 +99,7 @@ struct Plan {
         }
         for (int k = 0; k < PARTS; ++k) {
             const Shape& s = shape[k] = shapes[k];
-            pulled[k] = k == MOVE1 ? 0 : k == SHADE ? padded_width(h) : s.columns();
+            pulled[k] = k == MOVE1 || k == VIEW ? 0 : s.columns();
             weight_at[k] = weights;
             weights += (size_t)s.outputs * s.all_inputs();
             gradient_at[k] = sums;
@@ -135,7 +140,7 @@ template <class P> class Network {
         const Real* given = static_cast<const Real*>(call.frame_rows);
         frame_rows = rows;
         for (int64_t t = 0; t < call.frames; ++t)
-            for (int k = 0; k < 3; ++k) {
+            for (int k = 0; k < BROUGHT; ++k) {
                 copy(given, plan.frame_width[k], padded_width(plan.frame_width[k]), rows);
                 given += plan.frame_width[k];
                 rows += padded_width(plan.frame_width[k]);

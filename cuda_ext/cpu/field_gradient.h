@@ -85,6 +85,21 @@ template <class P> class GradientBlock : public Block<P> {
         return *reinterpret_cast<const typename P::Wide*>(at);
     }
 
+    // What reaches the direction and the frame of a run: the sums over its rows.
+    void add_views(Rows<Element> d_seen) {
+        using Wide = typename P::Wide;
+        const int columns = plan_.shape[VIEW].out_columns(), rows = this->whole_steps(s_.runs);
+        const Rows<Real> sums{s_.view_bias};
+        memset(static_cast<void*>(sums.at), 0, sizeof(Real) * rows * columns);
+        for (int n = 0; n < BLOCK; ++n)
+            for (int v = 0; v < columns / P::WIDE; ++v)
+                reinterpret_cast<Wide*>(sums[s_.run[n]])[v] += load(d_seen[n] + v * P::WIDE);
+        add_frames(SHADE_BIAS, sums, s_.runs, s_.run_frame);
+        const Rows<Element> d_views{s_.ping.at, columns};
+        store_rows(sums, rows, columns, d_views);
+        add(VIEW, d_views, rows, words(VIEW, s_.views, rows));
+    }
+
     // From the gradients of colour and density to that of dense2, in ping.
     void pull_outputs(int64_t begin, int count) {
         const Real* rgb = static_cast<const Real*>(call_.rgb) + 3 * begin;
@@ -110,7 +125,7 @@ template <class P> class GradientBlock : public Block<P> {
                 d_seen[n][c] = P::element(d_density[n] * density[n]);
         }
         add(SHADE, d_seen, BLOCK, words(SHADE, s_.dense2, BLOCK));
-        add_frames(2, d_seen, BLOCK, s_.frame);
+        add_views(d_seen);
         pull_relu<P>(net_.layer[SHADE], constant(d_seen), BLOCK, constant(s_.dense2),
                      ping(plan_.shape[DENSE2].out_columns()));
     }
@@ -128,38 +143,44 @@ template <class P> class GradientBlock : public Block<P> {
     }
 
     void pull_gates(int64_t begin, int count) {
+        pull_gate(begin, count, MOUTH1, MOUTH2, MOUTH_CODE, s_.mouth_hidden, 0);
+        pull_gate(begin, count, FACE1, FACE2, EXPRESSION, s_.face_hidden,
+                  plan_.shape[MOUTH2].out_columns());
+    }
+
+    // One of the two gates, whose channels begin at `first` among the gated ones.
+    void pull_gate(int64_t begin, int count, Part one, Part two, Brought which,
+                   Rows<Element> hidden, int first) {
         const Rows<Real> d_inputs{s_.reals.at, plan_.shape[DENSE1].columns()};
-        const Rows<Real> d_gated{s_.reals.at + padded_width(plan_.width), d_inputs.stride};
-        const int columns = padded_width(plan_.gates), codes = call_.mouth_codes;
-        const Real* d_means = static_cast<const Real*>(call_.d_gates) + 2 * begin;
-        const Biases<Real> condition = this->of_frame(1, s_.frame);
+        const Rows<Real> d_gated{s_.reals.at + plan_.shape[DENSE1].first(1) + first,
+                                 d_inputs.stride};
+        const Rows<Real> gates{s_.gates.at + first, s_.gates.stride};
+        const int columns = plan_.shape[two].out_columns(), channels = plan_.shape[two].outputs;
+        const Real* d_means = static_cast<const Real*>(call_.d_gates) + 2 * begin + (first > 0);
+        const Biases<Real> condition = this->of_frame(which, s_.frame);
         for (int n = 0; n < BLOCK; ++n) {
-            const bool real = n < count;
-            const Real first = real ? d_means[2 * n] / (Real)codes : Real(0);
-            const Real second =
-                real ? d_means[2 * n + 1] / (Real)(plan_.gates - codes) : Real(0);
+            const Real mean = n < count ? d_means[2 * n] / (Real)channels : Real(0);
             const Real* scale = condition.of(n);
-            Real *gate = s_.gates[n], *d = d_gated[n];
+            Real *gate = gates[n], *d = d_gated[n];
 #pragma omp simd
             for (int k = 0; k < columns; ++k) {
-                const Real mean = k < codes ? first : k < plan_.gates ? second : Real(0);
-                const Real d_gate = d[k] * scale[k] + mean;
+                const Real d_gate = d[k] * scale[k] + (k < channels ? mean : Real(0));
                 d[k] *= gate[k];
                 gate[k] *= d_gate * (Real(1) - gate[k]);
             }
         }
         const Rows<Element> d_raw = ping(columns);
-        const Rows<Element> d_hidden = pong(plan_.shape[GATE1].out_columns());
-        store_rows(s_.gates, BLOCK, columns, d_raw);
-        add_frames(1, d_gated, BLOCK, s_.frame);
-        pull_relu<P>(net_.layer[GATE2], constant(d_raw), BLOCK, constant(s_.gate_hidden), d_hidden);
-        add(GATE1, d_hidden, BLOCK, input_words_);  // before they are written over
-        add(GATE2, d_raw, BLOCK, words(GATE2, s_.gate_hidden, BLOCK));
-        pull_plain<P, true>(net_.layer[GATE1], constant(d_hidden), BLOCK, d_inputs);
+        const Rows<Element> d_hidden = pong(plan_.shape[one].out_columns());
+        store_rows(gates, BLOCK, columns, d_raw);
+        add_frames(which, d_gated, BLOCK, s_.frame);
+        pull_relu<P>(net_.layer[two], constant(d_raw), BLOCK, constant(hidden), d_hidden);
+        add(one, d_hidden, BLOCK, input_words_);
+        add(two, d_raw, BLOCK, P::paired(constant(hidden), BLOCK, hidden.stride, s_.hidden_words));
+        pull_plain<P, true>(net_.layer[one], constant(d_hidden), BLOCK, d_inputs);
     }
 
     void pull_motion(int64_t begin, int count) {
-        const int moved = this->run_motion(count), rows = (moved + STEP - 1) / STEP * STEP;
+        const int moved = this->run_motion(count), rows = this->whole_steps(moved);
         if (!moved) return;
         find_slopes(begin, moved);
         const Real* box = static_cast<const Real*>(call_.box);
@@ -179,7 +200,7 @@ template <class P> class GradientBlock : public Block<P> {
         add(MOVE2, d2, rows, words(MOVE2, s_.move1, rows));
         pull_relu<P>(net_.layer[MOVE2], constant(d2), rows, constant(s_.move1), d1);
         add(MOVE1, d1, rows, words(MOVE1, s_.waves, rows));
-        add_frames(0, d1, rows, s_.moving_frame);
+        add_frames(MOVE_BIAS, d1, rows, s_.moving_frame);
     }
 
     struct Slopes {

@@ -6,23 +6,33 @@
 namespace nt::field {
 namespace {
 
-// A layer's inputs are one or two runs of columns, each padded.
+constexpr int RUNS = 3;
+
+// A layer's inputs are up to three runs of columns, each padded.
 struct Shape {
-    int inputs[2], outputs;
-    int columns() const { return padded_width(inputs[0]) + padded_width(inputs[1]); }
-    int all_inputs() const { return inputs[0] + inputs[1]; }
+    int inputs[RUNS], outputs;
+    int first(int run) const {
+        int columns = 0;
+        for (int k = 0; k < run; ++k) columns += padded_width(inputs[k]);
+        return columns;
+    }
+    int columns() const { return first(RUNS); }
+    int all_inputs() const { return inputs[0] + inputs[1] + inputs[2]; }
     int out_columns() const { return padded_width(outputs); }
     // The input in a padded column, or -1.
     int input(int column) const {
-        const int second = column - padded_width(inputs[0]);
-        if (second >= 0) return second < inputs[1] ? inputs[0] + second : -1;
-        return column < inputs[0] ? column : -1;
+        int before = 0;
+        for (int run = 0; run < RUNS; before += inputs[run], ++run) {
+            const int at = column - first(run);
+            if (at < padded_width(inputs[run])) return at < inputs[run] ? before + at : -1;
+        }
+        return -1;
     }
 };
 
 // Where the inputs of a product lie in a row, in words.
 struct Runs {
-    int first[2], steps[2];
+    int first[RUNS], steps[RUNS];
 };
 
 template <class P> struct Layer {
@@ -39,14 +49,19 @@ template <class P> struct Layer {
 
     static int steps(int width) { return (width + P::PAIR - 1) / P::PAIR; }
     Runs inputs() const {
-        return {{0, padded_width(shape.inputs[0]) / P::PAIR},
-                {steps(shape.inputs[0]), steps(shape.inputs[1])}};
+        Runs runs;
+        for (int run = 0; run < RUNS; ++run) {
+            runs.first[run] = shape.first(run) / P::PAIR;
+            runs.steps[run] = steps(shape.inputs[run]);
+        }
+        return runs;
     }
-    Runs outputs() const { return {{0, 0}, {steps(shape.outputs), 0}}; }
+    Runs outputs() const { return {{}, {steps(shape.outputs)}}; }
 
     static size_t packed_words(const Shape& s, int pulled) {
-        const size_t forward = (size_t)(steps(s.inputs[0]) + steps(s.inputs[1])) * s.out_columns();
-        return forward + (size_t)steps(s.outputs) * pulled;
+        size_t words = (size_t)steps(s.outputs) * pulled;
+        for (int width : s.inputs) words += (size_t)steps(width) * s.out_columns();
+        return words;
     }
 
     // `weights` (outputs, inputs); `to` holds packed_words().
@@ -76,7 +91,7 @@ template <class P> struct Layer {
     template <class Get> static Word* pack(const Runs& runs, int columns, Word* to, const Get& get) {
         const int wide = panel_width(columns / P::WIDE) * P::WIDE;
         for (int first = 0; first < columns; first += wide)
-            for (int run = 0; run < 2; ++run)
+            for (int run = 0; run < RUNS; ++run)
                 for (int k = 0; k < runs.steps[run]; ++k)
                     for (int c = first; c < lesser(first + wide, columns); ++c)
                         *to++ = get(runs.first[run] + k, c);
@@ -96,7 +111,7 @@ template <class P, class Start, class Finish> struct Multiply {
 
     template <int V> NT_HD void operator()(int first) const {
         constexpr int R = SUMS / V < MOST_ROWS ? SUMS / V : MOST_ROWS;
-        const int all_steps = runs.steps[0] + runs.steps[1];
+        const int all_steps = runs.steps[0] + runs.steps[1] + runs.steps[2];
         const typename P::Words* panel = packed + (size_t)first * all_steps;
         const auto* at = reinterpret_cast<const typename P::Word*>(x.at);
         const int stride = x.stride / P::PAIR;
@@ -105,7 +120,7 @@ template <class P, class Start, class Finish> struct Multiply {
             for (int r = 0; r < R; ++r)
                 for (int v = 0; v < V; ++v) sum[r][v] = start(row + r, first + v);
             const typename P::Words* b = panel;
-            for (int run = 0; run < 2; ++run) {
+            for (int run = 0; run < RUNS; ++run) {
                 add_products<P, R, V>(at + runs.first[run], stride, 1, b, V, runs.steps[run], sum);
                 b += V * runs.steps[run];
             }

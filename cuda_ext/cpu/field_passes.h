@@ -30,40 +30,36 @@ template <class P> int forward_pass(const FieldCall& call) {
     return known ? OK : BAD_INDEX;
 }
 
-// Sums of all chunks at `at`, in order.
-template <class T> T chunk_sum(const T* sums, size_t stride, size_t at) {
-    T sum = T(0);
-    for (int chunk = 0; chunk < CHUNKS; ++chunk) sum += sums[chunk * stride + at];
-    return sum;
+// Adds all other runs to the first, in order.
+template <class T> void add_chunks(T* sums, int64_t count) {
+    constexpr int64_t PIECE = 1024;
+#pragma omp for schedule(static)
+    for (int64_t begin = 0; begin < count; begin += PIECE)
+        for (int chunk = 1; chunk < CHUNKS; ++chunk) {
+            const T* from = sums + chunk * count;
+#pragma omp simd
+            for (int64_t k = begin; k < lesser(begin + PIECE, count); ++k) sums[k] += from[k];
+        }
 }
 
-template <class T>
-void reduce(const FieldCall& call, const Plan& plan, const T* sums) {
+// Takes the sums out of their padding.
+template <class T> void write_sums(const FieldCall& call, const Plan& plan, const T* sums) {
     T* weights = static_cast<T*>(call.d_weights);
-#pragma omp parallel
-    {
-        for (int k = 0; k < PARTS; ++k) {
-            const Shape& s = plan.shape[k];
-#pragma omp for schedule(static) nowait
-            for (int o = 0; o < s.outputs; ++o) {
-                T* to = weights + plan.weight_at[k] + (size_t)o * s.all_inputs();
-                const size_t from = plan.gradient_at[k] + (size_t)o * s.columns();
-                for (int c = 0; c < s.columns(); ++c)
-                    if (s.input(c) >= 0) to[s.input(c)] = chunk_sum(sums, plan.sums, from + c);
-                if (own_bias(k))
-                    weights[plan.bias_at[k] + o] =
-                        chunk_sum(sums, plan.sums, plan.bias_sum_at[k] + o);
-            }
-        }
-#pragma omp for schedule(static) nowait
-        for (int64_t t = 0; t < call.frames; ++t) {
-            T* to = static_cast<T*>(call.d_frame_rows) + t * plan.row_width;
-            const size_t from = plan.frame_at + (size_t)t * plan.frame_stride;
-            for (int k = 0; k < 3; ++k)
-                for (int c = 0; c < plan.frame_width[k]; ++c)
-                    *to++ = chunk_sum(sums, plan.sums, from + plan.frame_first[k] + c);
+    for (int k = 0; k < PARTS; ++k) {
+        const Shape& s = plan.shape[k];
+        for (int o = 0; o < s.outputs; ++o) {
+            T* to = weights + plan.weight_at[k] + (size_t)o * s.all_inputs();
+            const T* from = sums + plan.gradient_at[k] + (size_t)o * s.columns();
+            for (int c = 0; c < s.columns(); ++c)
+                if (s.input(c) >= 0) to[s.input(c)] = from[c];
+            if (own_bias(k)) weights[plan.bias_at[k] + o] = sums[plan.bias_sum_at[k] + o];
         }
     }
+    T* row = static_cast<T*>(call.d_frame_rows);
+    for (int64_t t = 0; t < call.frames; ++t)
+        for (int k = 0; k < BROUGHT; row += plan.frame_width[k], ++k)
+            memcpy(row, sums + plan.frame_at + t * plan.frame_stride + plan.frame_first[k],
+                   plan.frame_width[k] * sizeof(T));
 }
 
 template <class P> int backward_pass(const FieldCall& call) {
@@ -88,8 +84,9 @@ template <class P> int backward_pass(const FieldCall& call) {
                 block.backward(begin, (int)lesser<int64_t>(BLOCK, call.count - begin));
             }
         }
+        add_chunks(sums, (int64_t)plan.sums);
     }
-    reduce(call, plan, sums);
+    write_sums(call, plan, sums);
     return OK;
 }
 

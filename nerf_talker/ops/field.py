@@ -135,7 +135,8 @@ def field_widths(layers: HeadLayers) -> list[int]:
     """Widths as FieldCall of ``field_call.h`` lists them, from ``motion_hidden`` on."""
     return [
         len(layers.motion[0][1]) if layers.motion else 0,
-        len(layers.mouth_gate[0][1]) + len(layers.expression_gate[0][1]),
+        len(layers.mouth_gate[0][1]),
+        len(layers.expression_gate[0][1]),
         len(layers.mouth_gate[1][1]),
         len(layers.expression_gate[1][1]),
         len(layers.density[0][1]),
@@ -150,19 +151,14 @@ def fold_field(
 
     Two linear layers without a ReLU between them are one; a constant input is a bias.
     """
-    (mouth_in, mouth_out), (face_in, face_out) = layers.mouth_gate, layers.expression_gate
     first, second, (out_weight, out_bias) = layers.density
     (seen_weight, seen_bias), colour = layers.colour
     geometry = out_weight.shape[0] - 1
     plain, view, look = seen_weight.split([geometry, SH_WIDTH, appearance.shape[1]], 1)
-    shade = torch.cat([plain @ out_weight[1:], view], 1)
-    log_density = torch.nn.functional.pad(out_weight[:1], (0, SH_WIDTH))
     pairs = [
-        (torch.cat([mouth_in[0], face_in[0]]), torch.cat([mouth_in[1], face_in[1]])),
-        (torch.block_diag(mouth_out[0], face_out[0]), torch.cat([mouth_out[1], face_out[1]])),
-        first,
-        second,
-        (torch.cat([shade, log_density]), None),
+        *(*layers.mouth_gate, *layers.expression_gate, first, second),
+        (torch.cat([plain @ out_weight[1:], out_weight[:1]]), None),
+        (torch.nn.functional.pad(view, (0, 0, 0, 1)), None),
         colour,
     ]
     seen = seen_bias + plain @ out_bias[1:] + appearance @ look.T

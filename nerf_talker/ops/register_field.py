@@ -22,7 +22,8 @@ _LEVELS = ("resolution", "first", "entries")
 _FOUND = ("density", "rgb", "gates", "unit", "encoded")
 _GRADIENTS = ("d_density", "d_rgb", "d_gates", "d_encoded", "d_weights", "d_frame_rows")
 _WIDTHS = (
-    *("motion_hidden", "gate_hidden", "mouth_codes", "expressions", "hidden", "colour_hidden"),
+    *("motion_hidden", "mouth_hidden", "face_hidden", "mouth_codes", "expressions"),
+    *("hidden", "colour_hidden"),
 )
 _PAD = 16
 

@@ -32,12 +32,24 @@ def step_rows(device, rays=(4096,)):
     with tempfile.TemporaryDirectory() as folder:
         dataset = Dataset.open(write_dataset(Path(folder) / "dataset"))
         for count in rays:
+            shells = {}
             for precision in PRECISIONS:
                 run = Path(folder) / f"{precision}-{count}"
                 made = trainer(dataset, run, precision, device, count)
                 yield step_row(made, f"all cells, {precision}", precision)
                 occupy_shell(made.talker)
-                yield step_row(made, f"a shell of cells, {precision}", precision)
+                shells[precision] = step_row(made, f"a shell of cells, {precision}", precision)
+                yield shells[precision]
+            yield mixed_row(shells)
+
+
+def mixed_row(rows):
+    """The slowest way to train and the fastest, from the rows of the two precisions."""
+    first = rows["float32"].times["reference"]
+    *_, (name, last) = rows["bfloat16"].times.items()
+    times = {"reference float32": first, f"{name} bfloat16": last}
+    text = rows["float32"].name.replace("float32", "float32 reference | bfloat16")
+    return replace(rows["bfloat16"], name=text, times=times)
 
 
 def trainer(dataset, folder, precision, device, rays):
