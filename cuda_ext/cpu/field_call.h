@@ -33,7 +33,7 @@ struct FieldCall {
     void *unit, *encoded;                    // kept for the gradient: (M, 3), (M, padded) elements
     const void *d_density, *d_rgb, *d_gates;
     void *d_encoded, *d_weights, *d_frame_rows;  // (M, 3 L F), and as given
-    int64_t count, rays, frames, all_entries;
+    int64_t count, rays, frames, all_entries, weight_count, frame_width;
     double largest_motion;
     int32_t levels, features, motion_hidden, mouth_hidden, face_hidden;
     int32_t mouth_codes, expressions, hidden, colour_hidden;
@@ -79,6 +79,10 @@ struct Plan {
     int frame_stride, row_width;                     // padded; as given
     size_t weight_at[PARTS], bias_at[PARTS], weights;        // in the flat buffer
     size_t gradient_at[PARTS], bias_sum_at[PARTS], frame_at, sums;  // in a buffer of sums
+
+    bool fits(const FieldCall& call) const {
+        return (int64_t)weights == call.weight_count && row_width == call.frame_width;
+    }
 
     explicit Plan(const FieldCall& call) : weights(0), sums(0) {
         const int m = call.motion_hidden, h = call.hidden, c = call.colour_hidden;

@@ -25,6 +25,7 @@ _WIDTHS = (
     *("motion_hidden", "mouth_hidden", "face_hidden", "mouth_codes", "expressions"),
     *("hidden", "colour_hidden"),
 )
+_COUNTS = ("count", "rays", "frames", "all_entries", "weight_count", "frame_width")
 _PAD = 16
 
 
@@ -33,7 +34,7 @@ class _Call(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_void_p) for name in (*_GIVEN, *_LEVELS, *_FOUND, *_GRADIENTS)),
-        *((name, ctypes.c_int64) for name in ("count", "rays", "frames", "all_entries")),
+        *((name, ctypes.c_int64) for name in _COUNTS),
         ("largest_motion", ctypes.c_double),
         *((name, ctypes.c_int32) for name in ("levels", "features", *_WIDTHS, "brain")),
     ]
@@ -61,6 +62,8 @@ def _run(
         rays=len(tensors["harmonics"]),
         frames=len(tensors["frame_rows"]),
         all_entries=entries,
+        weight_count=len(tensors["weights"]),
+        frame_width=tensors["frame_rows"].shape[1],
         largest_motion=largest_motion,
         levels=len(resolutions),
         features=tensors["table"].shape[2],

@@ -199,6 +199,15 @@ def test_rays_and_frames_that_do_not_exist_are_refused():
                 field(points, directions, HeadCondition(*condition), wrong_ray, wrong_frame)
 
 
+def test_layers_that_do_not_fit_together_are_refused():
+    with running("cpu"):
+        field = head()
+        field.mouth_gate[0] = torch.nn.Linear(7, 64).double()
+        points, directions, condition, ray, frame = samples(20)
+        with pytest.raises(BackendError, match="a width"):
+            field(points, directions, HeadCondition(*condition), ray, frame)
+
+
 def test_arguments_are_checked_by_name():
     with running("cpu"):
         field = head()
