@@ -86,6 +86,19 @@ def estimate_offset(gap: npt.ArrayLike, fps: float, samples: npt.ArrayLike, rate
     return Offset(seconds, top, top / spread, top / highest)
 
 
+def estimate_drift(gap: npt.ArrayLike, fps: float, samples: npt.ArrayLike, rate: int) -> float:
+    """Seconds by which the sound falls behind the lips from one half of the clip to the other.
+
+    Zero where either half gives no sure answer; arguments as in :func:`estimate_offset`.
+    """
+    gap, samples = np.asarray(gap), np.asarray(samples)
+    frames = len(gap) // 2
+    sound = round(frames * rate / fps)
+    first = estimate_offset(gap[:frames], fps, samples[:sound], rate)
+    second = estimate_offset(gap[frames:], fps, samples[sound:], rate)
+    return second.seconds - first.seconds if first.is_sure and second.is_sure else 0.0
+
+
 def _loudness(samples: npt.ArrayLike, rate: int, count: int) -> Values:
     """(count,) logarithm of the power in the bands of speech, at :data:`RATE`."""
     features = log_mel(samples, rate).values[:count].astype(np.float64)

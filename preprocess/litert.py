@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from nerf_talker.errors import WeightsError
 from nerf_talker.geometry import mesh
+from nerf_talker.preprocess.faces import overlap
 from nerf_talker.types import ByteArray, FloatArray
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
@@ -236,27 +237,21 @@ def _rescaled(matrix: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.f
     return np.concatenate([matrix[:, :2] / scale, matrix[:, 2:]], 1)
 
 
-def _merged(points: npt.NDArray[np.float64], scores: FloatArray) -> list[Detection]:
+def _merged(points: npt.NDArray[np.float64], scores: npt.NDArray[Any]) -> list[Detection]:
     """Weighted suppression: boxes that overlap the surest one are averaged into it.
 
     Args:
         points: (K, 4, 2) two box corners and two eyes.
         scores: (K,) in [0, 1].
     """
+    boxes = [(float(a[0]), float(a[1]), float(b[0]), float(b[1])) for a, b in points[:, :2]]
     rest = np.argsort(-scores)
     found = []
     while len(rest):
-        alike = np.array([overlap(points[rest[0], :2], points[row, :2]) > _OVERLAP for row in rest])
+        alike = np.array([overlap(boxes[rest[0]], boxes[row]) > _OVERLAP for row in rest])
         alike[0] = True
         group = rest[alike]
         mean = np.average(points[group], axis=0, weights=scores[group])
         found.append(Detection(mean[:2].reshape(-1), mean[2:], float(scores[group[0]])))
         rest = rest[~alike]
     return found
-
-
-def overlap(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    """Intersection over union of two boxes of (2, 2) corners."""
-    shared = np.prod(np.clip(np.minimum(a[1], b[1]) - np.maximum(a[0], b[0]), 0, None))
-    union = np.prod(a[1] - a[0]) + np.prod(b[1] - b[0]) - shared
-    return float(shared / union) if union > 0 else 0.0

@@ -172,7 +172,7 @@ def cropped_frames(
     fps: float,
     crop: CropTransform,
     size: int,
-    span: tuple[int, int] | None = None,
+    span: tuple[int, int | None] | None = None,
 ) -> Iterator[ByteArray]:
     """The clip's crop at a constant rate, resized to ``size`` squared.
 
@@ -181,7 +181,7 @@ def cropped_frames(
         fps: Frames per second wanted.
         crop: The square to keep.
         size: Its side in the result.
-        span: First and last + 1 of the frames wanted, counted at ``fps``; all by default.
+        span: First and last + 1 (None: the end) of the frames wanted, counted at ``fps``.
     """
     for picture in islice(steady_frames(path, fps), *(span or (None,))):
         yield crop_resize(picture, crop, size)

@@ -10,7 +10,7 @@ from nerf_talker.audio.registry import make_extractor
 from nerf_talker.audio.sound import RATE, read_sound, read_sound_from, write_wav
 from nerf_talker.errors import InputError
 from nerf_talker.geometry.mesh import lip_gap
-from nerf_talker.preprocess.avsync import Offset, estimate_offset
+from nerf_talker.preprocess.avsync import Offset, estimate_drift, estimate_offset
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import ClipRecord, read_clip_record
 from nerf_talker.preprocess.stages.landmarks import read_landmark_file
@@ -21,6 +21,8 @@ _QUIET_DB = -50.0
 _SILENT_DB = -80.0
 # Offsets up to a frame at 25 fps are within what recordings and players do anyway.
 TOLERATED_SECONDS = 0.040
+# Halves of clips in step differ by up to 30 ms.
+DRIFT_SECONDS = 0.060
 
 
 def run(context: StageContext) -> dict[str, Any]:
@@ -34,7 +36,9 @@ def run(context: StageContext) -> dict[str, Any]:
             f"{record.start:.1f} s on ({level:.0f} dB), and speech is needed to learn from; "
             "supply it with --audio FILE"
         )
-    found = estimate_offset(lip_gap(next(read_landmark_file(context))), fps, samples, RATE)
+    gap = lip_gap(next(read_landmark_file(context)))
+    found = estimate_offset(gap, fps, samples, RATE)
+    drift = estimate_drift(gap, fps, samples, RATE)
     wish = context.options.av_offset
     shift = _correction(found, wish)
     if shift:
@@ -52,6 +56,11 @@ def run(context: StageContext) -> dict[str, Any]:
         offset=np.float64(features.offset),
     )
     warnings = [] if wish is not None else _offset_warnings(found)
+    if abs(drift) > DRIFT_SECONDS:
+        warnings.append(
+            f"the sound falls behind the lips by {1000 * drift:.0f} ms from the first to the "
+            "second half of the clip; its rate is wrong, export it again with the camera's sound"
+        )
     if missing > 0.5:
         warnings.append(f"the sound ends {missing:.1f} s before the video; silence was added")
     if level < _QUIET_DB:
@@ -62,6 +71,7 @@ def run(context: StageContext) -> dict[str, Any]:
         "av_offset_ms": round(1000 * found.seconds),
         "av_offset_confidence": round(found.confidence, 2),
         "av_offset_sure": found.is_sure,
+        "av_drift_ms": round(1000 * drift),
         "av_corrected_ms": round(1000 * shift),
         "warnings": warnings,
     }

@@ -18,6 +18,7 @@ from nerf_talker.preprocess.media import (
     VideoWriter,
     cropped_frames,
     probe,
+    read_video,
     steady_frames,
 )
 from nerf_talker.preprocess.models import FACE_MODEL, FaceLandmarker
@@ -76,7 +77,9 @@ def read_speaker(context: StageContext) -> FloatArray:
 
 
 def clip_pictures(context: StageContext, record: ClipRecord, size: int) -> Iterator[ByteArray]:
-    """The dataset's frames straight from the clip at another size."""
+    """The dataset's frames at any size: as they were written at their own, else from the clip."""
+    if size == context.options.size:
+        return read_video(context.done.frames, False)
     return cropped_frames(context.clip, context.options.fps, record.crop, size, record.span)
 
 

@@ -28,6 +28,7 @@ class Kind:
     rate: int = 16000
     layout: str = "mono"
     late: float = 0.0
+    curve: int | None = None
 
     def moments(self, seconds):
         if self.times is not None:
@@ -53,6 +54,8 @@ def write_clip(path, picture_at, kind, seconds=SECONDS, sound_at=None):
             video.set_display_rotation(kind.turned)
         if kind.aspect != 1:
             video.codec_context.sample_aspect_ratio = kind.aspect
+        if kind.curve is not None:
+            video.codec_context.color_trc = kind.curve
         speech = None
         if sound_at is not None:
             speech = container.add_stream(kind.sound, rate=kind.rate, layout=kind.layout)

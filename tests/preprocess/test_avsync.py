@@ -6,7 +6,7 @@ import pytest
 from nerf_talker.data.sample_motion import FPS, perform
 from nerf_talker.data.sample_speech import RATE
 from nerf_talker.data.synthetic import sample_sound
-from nerf_talker.preprocess.avsync import LIPS_AHEAD, estimate_offset
+from nerf_talker.preprocess.avsync import LIPS_AHEAD, estimate_drift, estimate_offset
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +57,12 @@ def test_a_still_mouth_and_short_clips_are_not_sure(speech):
     gap, sound = speech
     assert not estimate_offset(np.zeros_like(gap), FPS, sound, RATE).is_sure
     assert estimate_offset(gap[:50], FPS, sound, RATE).confidence == 0
+
+
+def test_drift_is_told(speech):
+    gap, sound = (np.concatenate([part, part]) for part in speech)
+    assert abs(estimate_drift(gap, FPS, sound, RATE)) < 0.02
+    slow = np.interp(np.arange(0, len(sound), 0.99), np.arange(len(sound)), sound)
+    drift = estimate_drift(gap, FPS, slow[: len(sound)], RATE)
+    assert drift == pytest.approx(0.01 * len(sound) / RATE / 2, abs=0.04)
+    assert estimate_drift(gap, FPS, np.zeros(len(sound)), RATE) == 0

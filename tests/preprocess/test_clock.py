@@ -76,3 +76,8 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path):
     assert (shot.frame.width, shot.pixel_aspect) == (64, 2)
     assert upright(shot).shape == (80, 128, 3)
     assert not probe(clip).high_dynamic_range
+
+
+def test_hdr_is_told_from_sdr(tmp_path):
+    kind = Kind(codec="libx265", pixels="yuv420p10le", curve=16)
+    assert probe(write_clip(tmp_path / "a.mp4", scene, kind, seconds=0.2)).high_dynamic_range

@@ -6,7 +6,7 @@ import pytest
 from nerf_talker.errors import WeightsError
 from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.preprocess import litert, models
-from nerf_talker.preprocess.litert import Detection, _merged, anchors, overlap, square_about
+from nerf_talker.preprocess.litert import Detection, _merged, anchors, square_about
 from nerf_talker.preprocess.media import steady_frames
 from nerf_talker.preprocess.models import FACE_MODEL, FaceLandmarker, choose_runtime
 from nerf_talker.weights import locate
@@ -26,7 +26,6 @@ def test_overlapping_boxes_become_one():
     found = _merged(np.stack([box, box + 1, box + 50]), np.array([0.6, 0.9, 0.7], np.float32))
     assert [round(face.score, 1) for face in found] == [0.9, 0.7]
     np.testing.assert_allclose(found[0].box, [0.6, 0.6, 10.6, 10.6], atol=1e-6)
-    assert overlap(box[:2], box[:2] + 20) == 0
 
 
 def test_the_square_stands_upright_by_the_eyes():
