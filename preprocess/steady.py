@@ -34,31 +34,31 @@ _ABOVE_MOTION = 4.0
 _BLOCK = 1500
 
 
-def steadied(landmarks: FloatArray, splices: Sequence[int] = ()) -> FloatArray:
-    """Landmarks with less jitter.
+def steady(landmarks: FloatArray, splices: Sequence[int] = ()) -> None:
+    """Take jitter out of landmarks, in place: a long clip's are large.
 
     The head's motion in the picture (a similarity, fitted to the points on bone) and the face's
     shape under it are treated apart, so that the lips keep their speed while the noise that moves
     the whole face goes.
 
     Args:
-        landmarks: (F, 478, 3) pixels, finite.
+        landmarks: (F, 478, 3) float32 pixels, finite.
         splices: Frames before which time was cut out.
     """
-    steady = np.array(landmarks, np.float32)
     if len(landmarks) < SLOW[0]:
-        return steady
+        return
     typical = _typical_shape(landmarks)
     weight = _slow_share(typical)[:, None]
     for first, last in stretches(len(landmarks), splices):
         if last - first < SLOW[0]:
             continue
+        before = landmarks[first:first].copy()
         for begin in range(first, last, _BLOCK):
             end = min(begin + _BLOCK, last)
-            low, high = max(begin - SLOW[0], first), min(end + SLOW[0], last)
-            part = _steadied_part(landmarks[low:high], typical, weight)
-            steady[begin:end] = part[begin - low : end - low]
-    return steady
+            part = np.concatenate([before, landmarks[begin : min(end + SLOW[0], last)]])
+            skip, before = len(before), landmarks[max(end - SLOW[0], begin) : end].copy()
+            calm = _steadied_part(part, typical, weight)
+            landmarks[begin:end] = calm[skip : skip + end - begin]
 
 
 def smoothed(values: FloatArray, splices: Sequence[int] = ()) -> FloatArray:
@@ -106,15 +106,15 @@ def filled(values: FloatArray, valid: BoolArray) -> FloatArray:
     """(F, ...) values with invalid rows interpolated linearly in time, held at the ends."""
     if valid.all():
         return values
-    good = np.flatnonzero(valid)
-    rows = np.arange(len(valid))
-    after = np.clip(np.searchsorted(good, rows), 0, len(good) - 1)
-    right, left = good[after], good[np.maximum(after - 1, 0)]
-    left = np.where(right <= rows, right, left)
-    span = np.maximum(right - left, 1)
-    part = np.clip((rows - left) / span, 0, 1).reshape(-1, *[1] * (values.ndim - 1))
-    between = (1 - part) * values[left] + part * values[right]
-    return np.where(valid.reshape(part.shape), values, between).astype(np.float32)
+    good, rows = np.flatnonzero(valid), np.flatnonzero(~valid)
+    after = np.searchsorted(good, rows)
+    left = good[np.clip(after - 1, 0, len(good) - 1)]
+    right = good[np.clip(after, 0, len(good) - 1)]
+    part = np.clip((rows - left) / np.maximum(right - left, 1), 0, 1)
+    part = part.reshape(-1, *[1] * (values.ndim - 1))
+    whole = np.array(values, np.float32)
+    whole[rows] = (1 - part) * values[left] + part * values[right]
+    return whole
 
 
 def _typical_shape(landmarks: FloatArray) -> Values:

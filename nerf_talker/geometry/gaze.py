@@ -26,15 +26,15 @@ def gaze_angles(landmarks: npt.NDArray[Any]) -> FloatArray:
         iris off the middle by ``d`` eye widths means ``asin(d / 0.35)``. The eyes of a person at
         rest need not read zero; differences between frames are what counts.
     """
-    points = np.asarray(landmarks, np.float64)[..., :2]
-    total = np.zeros((*points.shape[:-2], 2))
-    for left, right, iris in EYES:
-        across = points[..., right, :] - points[..., left, :]
+    total = np.zeros((*landmarks.shape[:-2], 2))
+    for eye in EYES:
+        points = np.asarray(landmarks[..., list(eye), :2], np.float64)
+        left, right, iris = (points[..., k, :] for k in range(3))
+        across = right - left
         width = np.linalg.norm(across, axis=-1, keepdims=True)
         across = across / np.maximum(width, 1e-9)
         up = np.stack([across[..., 1], -across[..., 0]], -1)
-        off = points[..., iris, :] - (points[..., left, :] + points[..., right, :]) / 2
-        off = off / np.maximum(width, 1e-9)
+        off = (iris - (left + right) / 2) / np.maximum(width, 1e-9)
         parts = np.stack([(off * across).sum(-1), (off * up).sum(-1)], -1)
         total += np.arcsin(np.clip(parts / _BALL_IN_WIDTHS, -1, 1)) / len(EYES)
     return total.astype(np.float32)

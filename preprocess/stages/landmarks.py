@@ -27,7 +27,7 @@ from nerf_talker.preprocess.stages.ingest import (
     read_clip_record,
     read_speaker,
 )
-from nerf_talker.preprocess.steady import filled, jumps, short_gaps, smoothed, steadied
+from nerf_talker.preprocess.steady import filled, jumps, short_gaps, smoothed, steady
 from nerf_talker.preprocess.supplied import read_landmarks
 from nerf_talker.preprocess.survey import MOST_FACES
 from nerf_talker.types import BoolArray, FloatArray
@@ -79,7 +79,7 @@ def run(context: StageContext) -> dict[str, Any]:
     landmarks, shapes = filled(found.landmarks, found.valid), filled(found.shapes, found.valid)
     splices = sorted({*record.splices, *jumps(landmarks, found.valid)})
     if not supplied:
-        landmarks = steadied(landmarks, splices)
+        steady(landmarks, splices)
     target = context.scratch / LANDMARKS_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     np.savez(

@@ -11,7 +11,7 @@ from nerf_talker.preprocess.steady import (
     jumps,
     short_gaps,
     smoothed,
-    steadied,
+    steady,
     stretches,
 )
 from tests.geometry.heads import CAMERA, head_motion, head_shape
@@ -39,6 +39,12 @@ def shaken(talking):
     shaken = talking.copy()
     shaken[..., :2] += noise
     return shaken
+
+
+def steadied(points, splices=()):
+    calm = np.array(points, np.float32)
+    steady(calm, splices)
+    return calm
 
 
 def jitter(points, index):

@@ -1,10 +1,18 @@
 """Masks that the user supplies: accepted in the two usual ranges, refused in one sentence else."""
 
+import json
+
 import numpy as np
 import pytest
 
+from nerf_talker.data.manifest import DatasetFiles
 from nerf_talker.errors import InputError
+from nerf_talker.preprocess.media import read_video
+from nerf_talker.preprocess.stage import StageContext
+from nerf_talker.preprocess.stages import landmarks, parsing
 from nerf_talker.preprocess.supplied import read_masks
+
+from .tiny import FRAMES, options
 
 LABELS = np.tile(np.array([0, 1, 2, 3], np.uint8), (2, 3, 1))
 
@@ -53,3 +61,22 @@ def test_a_matte_in_another_range_is_refused(tmp_path, alpha, sentence):
 def test_other_classes_are_refused(tmp_path, labels, sentence):
     with pytest.raises(InputError, match=sentence):
         read_masks(written(tmp_path, labels, np.full(LABELS.shape, 255, np.uint8)))
+
+
+def test_what_is_supplied_for_the_clip_is_used_for_a_part_of_it(copied, tiny):
+    path = copied / "work" / "clip.json"
+    record = json.loads(path.read_text())
+    assert (record["first"], record["whole"]) == (0, FRAMES)
+    path.write_text(json.dumps({**record, "first": 20, "frames": FRAMES - 30}))
+    scratch = copied / "again"
+    context = StageContext(tiny.clip, copied, scratch, options(tiny), False)
+    parsing.STAGE.run(context)
+    landmarks.STAGE.run(context)
+    before = list(read_video(DatasetFiles(copied).labels, True))[20:-10]
+    after = list(read_video(DatasetFiles(scratch).labels, True))
+    np.testing.assert_array_equal(after, before)
+    with (
+        np.load(copied / "work/landmarks.npz") as old,
+        np.load(scratch / "work/landmarks.npz") as new,
+    ):
+        np.testing.assert_array_equal(new["landmarks"], old["landmarks"][20:-10])
