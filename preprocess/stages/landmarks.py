@@ -40,6 +40,8 @@ LARGEST_MISSING_SHARE = 0.30
 SHORT_GAP_SECONDS = 0.4
 # A face whose box overlaps the expected one less is somebody else's.
 _LEAST_OVERLAP = 0.25
+# Second faces in fewer frames are passers-by or mistakes.
+_OTHERS_SHARE = 0.02
 # So long after the last sighting the face may be anywhere.
 _LOST_SECONDS = 1.0
 
@@ -133,6 +135,11 @@ def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
                 found.landmarks[index] = face.landmarks * (options.size / size)
                 found.shapes[index] = face.blendshapes
                 found.valid[index] = True
+    if not len(speaker) and found.others > _OTHERS_SHARE * frames:
+        found.warnings.append(
+            f"a second face is near in {found.others} of {frames} frames; the one that was there "
+            "first was followed, look at the contact sheet"
+        )
     return found
 
 

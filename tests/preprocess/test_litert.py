@@ -91,3 +91,18 @@ def test_both_agree_on_real_frames(both, shared_clip, name):
         if index % 2 == 0:
             pictures.append(picture)
     check_agreement(pictures, 1.0)
+
+
+def test_without_mediapipe_litert_steps_in(both, performer, monkeypatch):
+    found = {}
+    for runtime, fault in (("mediapipe", None), ("litert", "no libEGL")):
+        monkeypatch.setattr(models, "mediapipe_fault", lambda fault=fault: fault)
+        with FaceLandmarker() as face:
+            assert face.runtime == runtime
+        if locate(models.PERSON_MODEL) is None or locate(models.HAIR_MODEL) is None:
+            pytest.skip("the hair and person models are not at hand")
+        with models.PersonModel() as person, models.HairModel() as hair:
+            found[runtime] = person.read(performer[0]), hair.read(performer[0])
+    for first, second in zip(*found.values(), strict=True):
+        assert first.shape == second.shape == (128, 128)
+        assert ((first > 0.5) != (second > 0.5)).mean() < 0.02
