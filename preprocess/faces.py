@@ -7,6 +7,7 @@ them cross or one comes back.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,7 @@ from nerf_talker.types import ByteArray, FloatArray
 Values = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
-WISH = r"largest|left|right|\d+(\.\d+)?,\d+(\.\d+)?"
+_WISH = r"largest|left|right|\d+(\.\d+)?,\d+(\.\d+)?"
 
 _PATCH = 16
 # Outer eye corners and mouth corners in the patch.
@@ -171,6 +172,11 @@ def choose(people: list[Track], wish: str) -> Track:
             f"--face {wish}: no face there; the nearest is at {x:.0f},{y:.0f} of the clip's picture"
         )
     return nearest
+
+
+def is_wish(text: str) -> bool:
+    """Whether :func:`choose` knows this wish."""
+    return re.fullmatch(_WISH, text) is not None
 
 
 def _cost(track: Track, frame: int, face: SeenFace) -> float:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from nerf_talker.audio.registry import DEFAULT, make_extractor
 from nerf_talker.config import StrictModel
-from nerf_talker.preprocess.faces import WISH
+from nerf_talker.preprocess.faces import is_wish
 from nerf_talker.preprocess.models import Choice
+
+
+def _known_wish(text: str) -> str:
+    if not is_wish(text):
+        message = f"'{text}' is none of largest, left, right and x,y"
+        raise PydanticCustomError("face", "{message}", {"message": message})
+    return text
 
 
 class PreprocessOptions(StrictModel):
@@ -48,7 +56,7 @@ class PreprocessOptions(StrictModel):
     landmarks: Path | None = None
     masks: Path | None = None
     audio_features: str = DEFAULT
-    face: str = Field(default="largest", pattern=rf"^({WISH})$")
+    face: Annotated[str, AfterValidator(_known_wish)] = "largest"
     scene: int | None = Field(default=None, ge=1)
     av_offset: float | None = Field(default=None, ge=-2000, le=2000)
     landmarker: Choice = "auto"

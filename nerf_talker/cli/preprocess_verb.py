@@ -19,9 +19,9 @@ class Arguments:
         size: Width and height of the dataset's frames in pixels.
         fps: Frames per second of the dataset.
         audio: Sound file that replaces the clip's own sound.
-        landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at 25 fps.
-        masks: NPZ of arrays (F, H, W) uint8 in the clip's pixels at 25 fps: labels with 0
-            background, 1 torso, 2 hair, 3 face, and head_alpha, the soft head, from 0 to 255.
+        landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at the dataset's fps.
+        masks: NPZ of arrays (F, H, W) uint8 in the clip's pixels at the dataset's fps: labels with
+            0 background, 1 torso, 2 hair, 3 face, and head_alpha, the soft head, from 0 to 255.
         audio_features: Speech features: logmel40, mfcc26, phones40 (English), a speech encoder in a
             local folder as hf:FOLDER[:LAYER], or your own as npy:FILE@ROWS_PER_SECOND.
         face: Which person, where there are several: largest, left, right, or x,y, a point on the

@@ -71,8 +71,9 @@ def test_wishes():
 
 @pytest.mark.parametrize("wish", ["big", "3", "1,2,3", "-1,5", ""])
 def test_unknown_wishes_are_refused(wish):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="is none of largest, left, right and x,y"):
         PreprocessOptions(face=wish)
+    assert PreprocessOptions(face="12.5,7").face == "12.5,7"
 
 
 def test_overlap_is_that_of_areas():

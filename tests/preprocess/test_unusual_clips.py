@@ -137,7 +137,7 @@ def test_the_longest_scene_of_a_cut_clip_is_used(at, tmp_path):
     assert marks["valid"].all() and not len(marks["splices"])
     record, _, _ = taken(tmp_path / "a.mp4", tmp_path / "e", scene=2)
     assert (record["first"], record["frames"], record["start"]) == (60, 50, 2.4)
-    with pytest.raises(InputError, match=r"--scene 3: .* has 2 uncut parts"):
+    with pytest.raises(InputError, match=r"--scene 3: there are only 2 scenes in .*; choose"):
         taken(tmp_path / "a.mp4", tmp_path / "f", scene=3)
     write_clip(tmp_path / "b.mp4", lambda s: shown(s, (1.4, 2.8)), Kind(), 4.2, beeps)
     with pytest.raises(InputError, match=r"3 scenes \(1: 0.00-1.38 s, .*none holds half.*--scene"):
