@@ -130,7 +130,7 @@ def choose_scene(clip: Path, found: Survey, wish: int | None) -> tuple[int, list
     scenes = found.scenes
     if wish is not None and wish > len(scenes):
         raise InputError(
-            f"--scene {wish}: there are only {len(scenes)} scenes in {clip}; choose a smaller number"
+            f"--scene {wish}: there are only {len(scenes)} scenes in {clip}; choose a lower one"
         )
     usable = [k for k, scene in enumerate(scenes) if scene.has_face] or list(range(len(scenes)))
     chosen = max(usable, key=lambda k: scenes[k].seconds) if wish is None else wish - 1
