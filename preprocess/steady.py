@@ -92,6 +92,15 @@ def jumps(landmarks: FloatArray, valid: BoolArray) -> list[int]:
     return found
 
 
+def nose_jitter(landmarks: FloatArray, splices: Sequence[int] = ()) -> float:
+    """RMS second difference in time of the nose bridge in pixels, splices left out."""
+    bend = np.diff(landmarks[:, mesh.NOSE_BRIDGE, :2], 2, axis=0)
+    kept = np.ones(len(bend), bool)
+    for place in splices:
+        kept[max(place - 2, 0) : place] = False
+    return float(np.sqrt((bend[kept] ** 2).sum(-1).mean())) if kept.any() else 0.0
+
+
 def short_gaps(valid: BoolArray, longest: int) -> BoolArray:
     """(F,) True where a face is missing for at most ``longest`` frames between two found ones."""
     edges = np.diff(np.concatenate([[0], (~valid).astype(int), [0]]))

@@ -27,7 +27,7 @@ from nerf_talker.preprocess.stages.ingest import (
     read_clip_record,
     read_speaker,
 )
-from nerf_talker.preprocess.steady import filled, jumps, short_gaps, smoothed, steady
+from nerf_talker.preprocess.steady import filled, jumps, nose_jitter, short_gaps, smoothed, steady
 from nerf_talker.preprocess.supplied import read_landmarks
 from nerf_talker.preprocess.survey import MOST_FACES
 from nerf_talker.types import BoolArray, FloatArray
@@ -80,8 +80,11 @@ def run(context: StageContext) -> dict[str, Any]:
     bridged = short_gaps(found.valid, round(SHORT_GAP_SECONDS * fps))
     landmarks, shapes = filled(found.landmarks, found.valid), filled(found.shapes, found.valid)
     splices = sorted({*record.splices, *jumps(landmarks, found.valid)})
+    scale = 512 / context.options.size
+    jitter = {"jitter_raw_px512": round(scale * nose_jitter(landmarks, splices), 3)}
     if not supplied:
         steady(landmarks, splices)
+    jitter["jitter_px512"] = round(scale * nose_jitter(landmarks, splices), 3)
     target = context.scratch / LANDMARKS_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
@@ -99,6 +102,7 @@ def run(context: StageContext) -> dict[str, Any]:
         "missing": int((~found.valid).sum()),
         "interpolated": int(bridged.sum()),
         "splices": splices,
+        **jitter,
         "other_faces": found.others,
         "warnings": [
             *found.warnings,

@@ -9,6 +9,7 @@ from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.preprocess.steady import (
     filled,
     jumps,
+    nose_jitter,
     short_gaps,
     smoothed,
     steady,
@@ -97,6 +98,16 @@ def test_jumps_are_found_and_motion_is_not(talking, shaken):
     assert jumps(cut, seen) == [50]
     seen[49] = False
     assert jumps(cut, seen) == []
+
+
+def test_the_measure_of_jitter_leaves_splices_out(talking):
+    bent = np.zeros_like(talking)
+    bent[::2, mesh.NOSE_BRIDGE, 0] = 1
+    assert nose_jitter(bent) == pytest.approx(2)
+    cut = np.zeros_like(talking)
+    cut[50:] = 30
+    assert nose_jitter(cut, [50]) == 0 < nose_jitter(cut)
+    assert nose_jitter(cut[:2]) == 0
 
 
 def test_short_clips_are_left_alone(shaken):
