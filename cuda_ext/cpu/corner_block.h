@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "../include/half.h"
 #include "../include/triplane.h"
 
 namespace nt {
@@ -41,15 +42,15 @@ template <class T, int D = 2> struct CornerBlock {
     }
 
     // Writes feature f of point i to out[i * point + f * FEATURE].
-    template <int F, int FEATURE>
-    void read(const T* table, int features, int count, T* out, int64_t point) const {
+    template <int F, int FEATURE, class S>
+    void read(const S* table, int features, int count, T* out, int64_t point) const {
         using Entry = typename EntryOf<T, F>::type;
         const int groups = F ? 1 : features;
         for (int i = 0; i < count; ++i)
             for (int g = 0; g < groups; ++g) {
                 Entry sum{};
                 for (int k = 0; k < CORNERS; ++k)
-                    sum += weight[k][i] * *at<Entry>(table, features, entry[k][i], g);
+                    sum += weight[k][i] * load<F>(table, features, entry[k][i], g);
                 store<F, FEATURE>(sum, out + i * point + g * FEATURE);
             }
     }
@@ -69,8 +70,8 @@ template <class T, int D = 2> struct CornerBlock {
 
     // Adds what the gradients of the features mean for the coordinates that find() was given;
     // `found` holds one row an axis.
-    template <int F, int STRIDE, class L>
-    void slope(const T* table, int features, const T* gradient, int64_t point, Axes<T, D> points,
+    template <int F, int STRIDE, class L, class S>
+    void slope(const S* table, int features, const T* gradient, int64_t point, Axes<T, D> points,
                const L& level, int count, T* const (&found)[D]) const {
         using Entry = typename EntryOf<T, F>::type;
         const int groups = F ? 1 : features;
@@ -79,7 +80,7 @@ template <class T, int D = 2> struct CornerBlock {
             for (int k = 0; k < CORNERS; ++k) {
                 T sum = T(0);
                 for (int g = 0; g < groups; ++g)
-                    sum += total<F>(*at<Entry>(table, features, entry[k][i], g) *
+                    sum += total<F>(load<F>(table, features, entry[k][i], g) *
                                     *reinterpret_cast<const Entry*>(gradient + i * point + g));
                 share[k][i] = sum;
             }
@@ -129,10 +130,40 @@ template <class T, int D = 2> struct CornerBlock {
         }
     }
 
-    template <class Entry, class Table>
-    static auto at(Table* table, int features, uint32_t index, int group) {
-        using Pointer = std::conditional_t<std::is_const_v<Table>, const Entry*, Entry*>;
-        return reinterpret_cast<Pointer>(table + (size_t)index * features + group);
+    template <class Entry> static Entry* at(T* table, int features, uint32_t index, int group) {
+        return reinterpret_cast<Entry*>(table + (size_t)index * features + group);
+    }
+
+    // An entry, or one feature of it, in T whatever it is stored in.
+    template <int F, class S>
+    static auto load(const S* table, int features, uint32_t index, int group) {
+        using Entry = typename EntryOf<T, F>::type;
+        const S* from = table + (size_t)index * features + group;
+        if constexpr (std::is_same_v<S, T>) {
+            return *reinterpret_cast<const Entry*>(from);
+        } else if constexpr (F <= 1) {
+            return Entry(number(*from));
+        } else {
+            return widened<Entry, F>(from);
+        }
+    }
+
+    template <class Entry, int F> static Entry widened(const Half* from) {
+        Entry out;
+#if defined(__F16C__)
+        if constexpr (F == 8) {
+            const __m256 wide = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
+            memcpy(&out, &wide, sizeof out);
+        } else {
+            __m128i bits = _mm_setzero_si128();
+            memcpy(&bits, from, F * sizeof(Half));
+            const __m128 wide = _mm_cvtph_ps(bits);
+            memcpy(&out, &wide, sizeof out);
+        }
+#else
+        for (int f = 0; f < F; ++f) out[f] = number(from[f]);
+#endif
+        return out;
     }
 
     template <int F, int FEATURE, class Entry> static void store(const Entry& sum, T* out) {

@@ -1,4 +1,5 @@
-// Encoding with one or three grids on the CPU; P says which (OneGrid<D> or TriPlanes).
+// Encoding with one or three grids on the CPU; P says which (OneGrid<D> or TriPlanes), S in what the
+// table is stored. Gradients are T's in any case.
 //
 // Results do not depend on the number of threads: a point's outputs, and a (plane, level) slice of
 // the table's gradient, each belong to one thread.
@@ -11,7 +12,7 @@
 
 namespace nt {
 
-template <class T, class P> class GridDriver {
+template <class T, class P, class S = T> class GridDriver {
     static constexpr int D = P::DIMENSIONS, AXES = P::COORDINATES;
     using Points = CornerBlock<T, D>;
     // A block's encodings (18 KB at 3 x 12 x 2) stay in the first cache.
@@ -20,7 +21,7 @@ template <class T, class P> class GridDriver {
     static constexpr int FEW = 1024;   // points for which waking threads costs more than it brings
 
   public:
-    const T* table;
+    const S* table;
     const int32_t *resolution, *first, *entries;
     int levels, features;
     bool tiled;
@@ -41,15 +42,15 @@ template <class T, class P> class GridDriver {
     }
 
   private:
-    // The number of features known at compile time where it is usual. Doubles serve as an oracle
-    // and need no speed.
+    // The number of features known at compile time where it is usual; every one more is compiled
+    // for longer. Doubles serve as an oracle and need no speed.
     template <class Run> void with_features(const Run& run) const {
-        if constexpr (sizeof(T) == sizeof(float)) {
-            switch (features) {
-                case 1: return run(std::integral_constant<int, 1>());
-                case 2: return run(std::integral_constant<int, 2>());
-                case 4: return run(std::integral_constant<int, 4>());
-                case 8: return run(std::integral_constant<int, 8>());
+        if constexpr (std::is_same_v<T, float>) {
+            if (features == 2) return run(std::integral_constant<int, 2>());
+            if constexpr (std::is_same_v<S, float>) {
+                if (features == 4) return run(std::integral_constant<int, 4>());
+                if (features == 1) return run(std::integral_constant<int, 1>());
+                if (features == 8) return run(std::integral_constant<int, 8>());
             }
         }
         run(std::integral_constant<int, 0>());

@@ -1,5 +1,6 @@
 // Kernels of grid encoding: forward, backward to the table and to the points. P says which
-// encoding (nt::OneGrid<D> or nt::TriPlanes); F how many features an entry has, 0 for any number.
+// encoding (nt::OneGrid<D> or nt::TriPlanes); F how many features an entry has, 0 for any number; S
+// in what the table is stored (float or nt::Half). Gradients are float in any case.
 //
 // Blocks are numbered slice-fastest: the blocks that write the columns of the same points run side
 // by side, so the second-level cache joins their partial rows; within a block neighbouring threads
@@ -15,7 +16,7 @@ namespace ntc {
 namespace {
 
 // What is read at a time: a whole entry, or one feature of it where their number is unusual.
-template <int F> using Part = Entry<F ? F : 1>;
+template <int F, class S = float> using Part = Entry<F ? F : 1, S>;
 template <int F> NT_HD int parts_of(const Levels& levels) { return F ? 1 : levels.features; }
 
 // One (point, slice) pair of the block-per-slice numbering.
@@ -49,15 +50,15 @@ __device__ __forceinline__ auto corners_of(const Levels& levels, const Work& wor
     return nt::corners_at(level, places_of<P>(level, work.plane, point));
 }
 
-template <class P, int F>
-__global__ void encode(const float* points, const float* table, int64_t count,
+template <class P, int F, class S>
+__global__ void encode(const float* points, const S* table, int64_t count,
                        const __grid_constant__ Levels levels, float* out) {
     const Work work = work_of(levels);
     if (work.point >= count) return;
     const int parts = parts_of<F>(levels);
     const auto at = corners_of<P, F>(levels, work, points);
     const auto* slice =
-        reinterpret_cast<const Part<F>*>(table) + levels.slice(work.plane, work.k) * parts;
+        reinterpret_cast<const Part<F, S>*>(table) + levels.slice(work.plane, work.k) * parts;
     Part<F>* row = features_of<F>(out, levels, work.point, work.plane, work.k);
     for (int p = 0; p < parts; ++p) row[p] = blended(slice + p, at, parts);
 }
@@ -101,8 +102,8 @@ __global__ void encode_backward_table(const float* points, const float* gradient
 }
 
 // One thread per point: no atomics, and the sum over slices has a fixed order.
-template <class P, int F>
-__global__ void encode_backward_points(const float* points, const float* table,
+template <class P, int F, class S>
+__global__ void encode_backward_points(const float* points, const S* table,
                                        const float* gradient, int64_t count,
                                        const __grid_constant__ Levels levels, float* d_points) {
     constexpr int D = P::DIMENSIONS, AXES = P::COORDINATES;
@@ -118,14 +119,14 @@ __global__ void encode_backward_points(const float* points, const float* table,
             const auto places = places_of<P>(level, plane, position);
             const auto at = nt::corners_at(level, places);
             const auto* slice =
-                reinterpret_cast<const Part<F>*>(table) + levels.slice(plane, k) * parts;
+                reinterpret_cast<const Part<F, S>*>(table) + levels.slice(plane, k) * parts;
             const Part<F>* incoming = features_of<F>(gradient, levels, point, plane, k);
             float share[1 << D] = {};
             for (int p = 0; p < parts; ++p)
                 for (int c = 0; c < 1 << D; ++c) {
-                    const Part<F> corner = slice[(size_t)at.entry[c] * parts + p];
+                    const Part<F, S> corner = slice[(size_t)at.entry[c] * parts + p];
                     for (int f = 0; f < (F ? F : 1); ++f)
-                        share[c] += corner.value[f] * incoming[p].value[f];
+                        share[c] += nt::number(corner.value[f]) * incoming[p].value[f];
                 }
             const auto slopes = nt::slopes_at(share, places);
             for (int axis = 0; axis < AXES; ++axis)
@@ -228,9 +229,9 @@ template <class Run> int with_features(int features, const Run& run) {
 }
 
 // points (M, COORDINATES), table (PLANES, E, F), out (M, PLANES L F).
-template <class P>
+template <class P, class S>
 int run_encode(const LevelArrays& given, int features, bool tiled, const float* points,
-               const float* table, int64_t count, float* out, int device, void* stream) {
+               const S* table, int64_t count, float* out, int device, void* stream) {
     Levels levels;
     if (!read_levels(given, P::PLANES, features, tiled, &levels) || count < 0 ||
         slice_blocks(levels, count) > MAX_BLOCKS)
@@ -238,16 +239,16 @@ int run_encode(const LevelArrays& given, int features, bool tiled, const float* 
     const DeviceGuard guard(device);
     if (guard.error() != cudaSuccess || count == 0) return guard.error();
     return with_features(features, [&](auto f) -> int {
-        NT_LAUNCH((encode<P, decltype(f)::value>), (unsigned)slice_blocks(levels, count), BLOCK,
+        NT_LAUNCH((encode<P, decltype(f)::value, S>), (unsigned)slice_blocks(levels, count), BLOCK,
                   stream, points, table, count, levels, out);
         return cudaGetLastError();
     });
 }
 
 // gradient (M, PLANES L F) to d_table and d_points, both overwritten; either may be null.
-template <class P>
+template <class P, class S>
 int run_backward(const LevelArrays& given, int features, bool tiled, const float* gradient,
-                 const float* points, const float* table, int64_t count, float* d_table,
+                 const float* points, const S* table, int64_t count, float* d_table,
                  float* d_points, int device, void* stream) {
     Levels levels;
     if (!read_levels(given, P::PLANES, features, tiled, &levels) || count < 0 ||
@@ -261,7 +262,7 @@ int run_backward(const LevelArrays& given, int features, bool tiled, const float
         if (d_table)
             error = run_table<P, F>(points, gradient, count, levels, d_table, device, stream);
         if (error != cudaSuccess || !d_points || count == 0) return error;
-        NT_LAUNCH((encode_backward_points<P, F>), blocks_for(count), BLOCK, stream, points, table,
+        NT_LAUNCH((encode_backward_points<P, F, S>), blocks_for(count), BLOCK, stream, points, table,
                   gradient, count, levels, d_points);
         return cudaGetLastError();
     });

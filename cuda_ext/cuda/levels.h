@@ -1,6 +1,7 @@
 // The levels of a grid as a kernel argument, and the vector load of one entry.
 #pragma once
 
+#include "../include/half.h"
 #include "../include/triplane.h"
 #include "device.h"
 
@@ -63,20 +64,26 @@ inline bool read_levels(const LevelArrays& given, int planes, int features, bool
     return true;
 }
 
-// The F features of one entry, aligned so that they arrive in one load (two for F = 8). The table
-// itself must be aligned to 16 bytes, as every allocation is. Any other number of features is read
-// one at a time, as F = 1.
-template <int F> struct alignas(F % 4 == 0 ? 16 : F % 2 == 0 ? 8 : 4) Entry {
-    float value[F];
+// The largest power of two that divides the size of an entry, 16 bytes at most.
+constexpr int alignment_of(int bytes) {
+    return bytes % 16 == 0 ? 16 : bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : 2;
+}
+
+// The F features of one entry, aligned so that they arrive in one load (two for eight floats). The
+// table itself must be aligned to 16 bytes, as every allocation is. Any other number of features is
+// read one at a time, as F = 1.
+template <int F, class S = float> struct alignas(alignment_of(F * sizeof(S))) Entry {
+    S value[F];
 };
 
 // Weighted sum of the corners' entries; entry k lies at table[k * stride].
-template <int F, int D>
-NT_HD Entry<F> blended(const Entry<F>* table, const nt::CornersOf<float, D>& at, int stride = 1) {
+template <int F, class S, int D>
+NT_HD Entry<F> blended(const Entry<F, S>* table, const nt::CornersOf<float, D>& at,
+                       int stride = 1) {
     Entry<F> out{};
     for (int k = 0; k < 1 << D; ++k) {
-        const Entry<F> corner = table[(size_t)at.entry[k] * stride];
-        for (int f = 0; f < F; ++f) out.value[f] += corner.value[f] * at.weight[k];
+        const Entry<F, S> corner = table[(size_t)at.entry[k] * stride];
+        for (int f = 0; f < F; ++f) out.value[f] += nt::number(corner.value[f]) * at.weight[k];
     }
     return out;
 }

@@ -45,6 +45,17 @@ SIGNATURES = {
     "field_backward": "p",
 }
 
+# The same on a table of 16-bit floats, in single precision only.
+SIGNATURES |= {
+    f"{name}_half": SIGNATURES[name]
+    for name in (
+        "triplane_encode",
+        "triplane_encode_backward",
+        "grid_encode",
+        "grid_encode_backward",
+    )
+}
+
 _REALS: dict[torch.dtype, tuple[str, Any]] = {
     torch.float32: ("f32", ctypes.c_float),
     torch.float64: ("f64", ctypes.c_double),

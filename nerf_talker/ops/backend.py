@@ -97,6 +97,16 @@ def library_for(*tensors: Tensor) -> NativeLibrary | None:
     return library if dtype in library.dtypes else None
 
 
+def library_for_table(points: Tensor, table: Tensor) -> NativeLibrary | None:
+    """The library that encodes points by a table, which single precision reads in half too.
+
+    Raises:
+        BackendError: A back-end that was asked for by name cannot be had.
+    """
+    half = table.dtype == torch.float16 and points.dtype == torch.float32
+    return library_for(points) if half else library_for(points, table)
+
+
 def fault(name: str) -> str | None:
     """Why a back-end cannot be used here; None when it can."""
     return None if name == "reference" else _found(name)[1]

@@ -61,3 +61,14 @@ def check_index(op: str, device: torch.device, **values: Tensor) -> None:
 def single(value: Tensor) -> Tensor:
     """Half precision, as autocast hands it over, made float32; anything else as it is."""
     return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
+def check_table(op: str, points: Tensor, table: Tensor) -> None:
+    """Require points and an encoding's table as operators take them; a table may be float16.
+
+    Raises:
+        ValueError: A dtype or device differs.
+    """
+    check_floating(op, points=points, table=points.new_empty(0, device=table.device))
+    if table.dtype != torch.float16:
+        check_floating(op, table=table)

@@ -28,10 +28,14 @@ PACKAGED = Path(__file__).with_name(f"{PACKAGED_NAME}.so")
 
 # Arguments that are read a whole entry at a time.
 _ENTRIES = {
-    "triplane_encode": (1,),
-    "triplane_encode_backward": (0, 2),
-    "grid_encode": (1,),
-    "grid_encode_backward": (0, 2),
+    f"{name}{half}": places
+    for half in ("", "_half")
+    for name, places in (
+        ("triplane_encode", (1,)),
+        ("triplane_encode_backward", (0, 2)),
+        ("grid_encode", (1,)),
+        ("grid_encode_backward", (0, 2)),
+    )
 }
 
 _POINTER = ctypes.c_void_p

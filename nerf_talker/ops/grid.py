@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from nerf_talker.ops import reference
-from nerf_talker.ops.backend import library_for
-from nerf_talker.ops.checks import check_floating, check_shape, single
+from nerf_talker.ops.backend import library_for_table
+from nerf_talker.ops.checks import check_shape, check_table, single
 from nerf_talker.ops.register import operators
 
 DIMENSIONS = (2, 3)
@@ -75,7 +75,7 @@ def grid_encode(points: Tensor, table: Tensor, layout: LatticeLayout) -> Tensor:
 
     Args:
         points: (M, D) in [0, 1]; outside, the border's value is used.
-        table: ``layout.table_shape``.
+        table: ``layout.table_shape``; float16 is read as it is stored, which halves the memory.
         layout: Sizes of the levels.
 
     Returns:
@@ -90,11 +90,11 @@ def grid_encode(points: Tensor, table: Tensor, layout: LatticeLayout) -> Tensor:
         raise ValueError(f"grid_encode: resolutions is {layout.resolutions}, needs at least 2 each")
     check_shape("grid_encode", "points", points, None, layout.dimensions)
     check_shape("grid_encode", "table", table, *layout.table_shape)
-    points, table = single(points), single(table)
-    check_floating("grid_encode", points=points, table=table)
+    points = single(points)
+    check_table("grid_encode", points, table)
     given = (points, table, layout.resolutions, layout.entries, layout.tiled)
     with torch.autocast(points.device.type, enabled=False):
-        if library_for(points, table) is None:
+        if library_for_table(points, table) is None:
             return reference.grid_encode(*given)
         return operators().grid_encode(*given)
 

@@ -86,6 +86,7 @@ def triplane_encode(
     points: Tensor, table: Tensor, resolutions: Sequence[int], entries: int
 ) -> Tensor:
     """Multi-resolution tri-plane features; see :func:`nerf_talker.ops.triplane_encode`."""
+    table = table.to(points.dtype) if table.dtype == torch.float16 else table
     projected = torch.stack([points[:, list(axes)] for axes in PLANE_AXES])
     sizes = level_sizes(resolutions, entries)
     levels = []
@@ -101,6 +102,7 @@ def grid_encode(
     points: Tensor, table: Tensor, resolutions: Sequence[int], entries: int, tiled: bool = False
 ) -> Tensor:
     """Multi-resolution features of one grid; see :func:`nerf_talker.ops.grid_encode`."""
+    table = table.to(points.dtype) if table.dtype == torch.float16 else table
     sizes = level_sizes(resolutions, entries, points.shape[1])
     levels = [
         grid_lookup(points[None], part[None], resolution, tiled)[0]

@@ -32,7 +32,9 @@ def _triplane(
     *levels, entries = level_arrays(tuple(resolutions), limit)
     encoded = _triplane_fake(points, table, resolutions, limit)
     sizes = (len(resolutions), table.shape[2], entries, len(points))
-    library.call("triplane_encode", points.dtype, points, table, *levels, *sizes, encoded)
+    library.call(
+        _named("triplane_encode", table), points.dtype, points, table, *levels, *sizes, encoded
+    )
     return encoded
 
 
@@ -55,7 +57,8 @@ def _triplane_backward(
     d_points, d_table = _gradients(points, table, to_points, to_table)
     sizes = (len(resolutions), table.shape[2], entries, len(points))
     found = (d_table if to_table else None, d_points if to_points else None)
-    library.call("triplane_encode_backward", points.dtype, *given, *levels, *sizes, *found)
+    name = _named("triplane_encode_backward", table)
+    library.call(name, points.dtype, *given, *levels, *sizes, *found)
     return d_points, d_table
 
 
@@ -83,9 +86,9 @@ def _grid(
     *levels, entries = level_arrays(tuple(resolutions), limit, points.shape[1])
     encoded = _grid_fake(points, table, resolutions, limit, tiled)
     kind = (points.shape[1], int(tiled), len(resolutions), table.shape[1])
-    library.call(
-        "grid_encode", points.dtype, points, table, *levels, *kind, entries, len(points), encoded
-    )
+    sizes = (*kind, entries, len(points))
+    name = _named("grid_encode", table)
+    library.call(name, points.dtype, points, table, *levels, *sizes, encoded)
     return encoded
 
 
@@ -111,14 +114,9 @@ def _grid_backward(
     d_points, d_table = _gradients(points, table, to_points, to_table)
     kind = (points.shape[1], int(tiled), len(resolutions), table.shape[1])
     found = (d_table if to_table else None, d_points if to_points else None)
-    library.call(
-        "grid_encode_backward",
-        points.dtype,
-        *given,
-        *levels,
-        *(*kind, entries, len(points)),
-        *found,
-    )
+    sizes = (*kind, entries, len(points))
+    name = _named("grid_encode_backward", table)
+    library.call(name, points.dtype, *given, *levels, *sizes, *found)
     return d_points, d_table
 
 
@@ -135,12 +133,17 @@ def _grid_backward_fake(
     return _gradients(points, table, to_points, to_table)
 
 
+def _named(name: str, table: Tensor) -> str:
+    """The C function for what the table is stored in."""
+    return f"{name}_half" if table.dtype == torch.float16 else name
+
+
 def _gradients(
     points: Tensor, table: Tensor, to_points: bool, to_table: bool
 ) -> tuple[Tensor, Tensor]:
-    """Room for both gradients, empty for one that nobody asked for."""
+    """Room for both gradients in the points' dtype, empty for one that nobody asked for."""
     d_points = points.new_empty(points.shape if to_points else (0,))
-    return d_points, table.new_empty(table.shape if to_table else (0,))
+    return d_points, points.new_empty(table.shape if to_table else (0,))
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -155,7 +158,8 @@ def _gradient_by(name: str) -> Callable[..., tuple[Any, ...]]:
         to_points, to_table = ctx.needs_input_grad[:2]
         backward = getattr(torch.ops.nerf_talker, name)
         d_points, d_table = backward(incoming, *ctx.saved_tensors, *ctx.how, to_points, to_table)
-        found = (d_points if to_points else None, d_table if to_table else None)
+        table = ctx.saved_tensors[1]
+        found = (d_points if to_points else None, d_table.to(table.dtype) if to_table else None)
         return (*found, *(None for _ in ctx.how))
 
     return gradient

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nerf_talker.ops import reference
-from nerf_talker.ops.backend import library_for
-from nerf_talker.ops.checks import check_floating, check_shape, single
+from nerf_talker.ops.backend import library_for_table
+from nerf_talker.ops.checks import check_shape, check_table, single
 from nerf_talker.ops.grid import geometric_resolutions
 from nerf_talker.ops.register import operators
 
@@ -52,7 +52,7 @@ def triplane_encode(points: Tensor, table: Tensor, layout: GridLayout) -> Tensor
 
     Args:
         points: (M, 3) in [0, 1]; outside, the border value is used.
-        table: ``layout.table_shape``.
+        table: ``layout.table_shape``; float16 is read as it is stored, which halves the memory.
         layout: Sizes of the levels.
 
     Returns:
@@ -64,10 +64,10 @@ def triplane_encode(points: Tensor, table: Tensor, layout: GridLayout) -> Tensor
     """
     check_shape("triplane_encode", "points", points, None, 3)
     check_shape("triplane_encode", "table", table, *layout.table_shape)
-    points, table = single(points), single(table)
-    check_floating("triplane_encode", points=points, table=table)
+    points = single(points)
+    check_table("triplane_encode", points, table)
     # A level of one corner has no cell to interpolate in; only grid_sample knows how.
-    native = library_for(points, table) if min(layout.resolutions, default=2) > 1 else None
+    native = library_for_table(points, table) if min(layout.resolutions, default=2) > 1 else None
     with torch.autocast(points.device.type, enabled=False):
         if native is None:
             return reference.triplane_encode(points, table, layout.resolutions, layout.entries)

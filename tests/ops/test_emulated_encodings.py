@@ -65,3 +65,11 @@ def test_distortion(counts, generator):
         return (ops.ray_distortion(w, middles.to(w), lengths.to(w), *packed(counts)),)
 
     compare(run, weights)
+
+
+@pytest.mark.parametrize("features", [1, 2, 3, 8])
+def test_half_tables(features, generator):
+    layout = ops.LatticeLayout((4, 17, 60), 300, features)
+    table = torch.randn(layout.table_shape, generator=generator).half()
+    points = torch.rand(270, 3, generator=generator)
+    compare(lambda p: (ops.grid_encode(p, table, layout),), points)
