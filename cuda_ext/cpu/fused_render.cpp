@@ -166,16 +166,22 @@ class Worker {
             for (int l = 0; l < call_.levels; ++l) {
                 const int64_t slice = plane * call_.all_entries + call_.first[l];
                 const Level level{call_.resolution[l], call_.entries[l]};
-                const float* table = call_.table + slice * call_.features;
                 float* out = s_.even[(plane * call_.levels + l) * call_.features];
                 CornerBlock<float> block;
                 block.find<1>(unit[plane_axis(plane, 0)], unit[plane_axis(plane, 1)], level, LANES);
-                switch (call_.features) {
-                    case 1: block.read<1, LANES>(table, 1, LANES, out, 1); break;
-                    case 2: block.read<2, LANES>(table, 2, LANES, out, 1); break;
-                    default: block.read<0, LANES>(table, call_.features, LANES, out, 1);
-                }
+                if (call_.half_table)
+                    read(block, call_.half_table + slice * call_.features, out);
+                else
+                    read(block, call_.table + slice * call_.features, out);
             }
+    }
+
+    template <class S> void read(const CornerBlock<float>& block, const S* table, float* out) {
+        switch (call_.features) {
+            case 1: block.read<1, LANES>(table, 1, LANES, out, 1); break;
+            case 2: block.read<2, LANES>(table, 2, LANES, out, 1); break;
+            default: block.read<0, LANES>(table, call_.features, LANES, out, 1);
+        }
     }
 
     // From the encoding in `even` to colour and what one step lets through; `size` lanes count.

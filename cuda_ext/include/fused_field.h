@@ -13,6 +13,7 @@
 //   rgb     = sigmoid(COLOUR2(relu(COLOUR1(hidden, harmonics(d))))) * 1.002 - 0.001
 #pragma once
 
+#include "half.h"
 #include "host_device.h"
 
 namespace nt {
@@ -23,6 +24,7 @@ struct FusedCall {
     const uint8_t *cells, *blocks;                            // occupancy; blocks may be null
     const float *grid_box, *field_box, *mouth;  // (2, 3) each; mouth: centre, radius or null
     const float* table;                         // (3, E, F)
+    const Half* half_table;                     // or null; read in its place, on the CPU only
     const int32_t *resolution, *first, *entries;  // (L) in host memory
     const void* weights;                          // float32, or float16 for tensor cores
     const float* biases;

@@ -5,6 +5,7 @@ The functions check their arguments, document shapes and units, and call the bac
 mathematics in pure torch of :mod:`nerf_talker.ops.reference`.
 """
 
+from nerf_talker.ops.bits import pack_bits, unpack_bits
 from nerf_talker.ops.composite import composite, render_weights
 from nerf_talker.ops.direction import frequency_encode, spherical_harmonics
 from nerf_talker.ops.distortion import ray_distortion
@@ -24,9 +25,11 @@ __all__ = [
     "landmark_encode",
     "march",
     "march_packed",
+    "pack_bits",
     "ray_box",
     "ray_distortion",
     "render_weights",
     "spherical_harmonics",
     "triplane_encode",
+    "unpack_bits",
 ]

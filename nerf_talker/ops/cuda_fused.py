@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from nerf_talker.errors import BackendError
-from nerf_talker.ops import reference
 from nerf_talker.ops.abi import NativeLibrary
 from nerf_talker.ops.cuda_kernels import aligned
+from nerf_talker.ops.register_grid import level_arrays
 from nerf_talker.ops.triplane import GridLayout
 
 Layers = Sequence[tuple[Tensor, Tensor]]
@@ -64,7 +64,7 @@ class Scene:
     """What stays the same from frame to frame, all on one device.
 
     Attributes:
-        table: Of the tri-plane grid.
+        table: Of the tri-plane grid, float32 or float16.
         layout: Its sizes.
         field_box: (2, 3) metres.
         mouth: (2, 3) centre and radius of the motion, or None.
@@ -156,10 +156,21 @@ class _Packer:
 
 _POINTERS = (
     *("origins", "directions", "near", "far", "jitter", "cells", "blocks", "grid_box"),
-    *("field_box", "mouth", "table", "resolution", "first", "entries", "weights", "biases"),
+    *(
+        "field_box",
+        "mouth",
+        "table",
+        "half_table",
+        "resolution",
+        "first",
+        "entries",
+        "weights",
+        "biases",
+    ),
     *("rgb", "opacity", "depth", "queue"),
 )
 _DTYPES = {"cells": torch.bool, "blocks": torch.bool, "queue": torch.int64}
+_DTYPES["half_table"] = torch.float16
 _LONGS = ("rays", "all_entries", "weight_count", "bias_count")
 _INTS = (
     *("cells_per_edge", "levels", "features", "motion_hidden", "gate_hidden", "gates"),
@@ -191,14 +202,15 @@ class Rays:
 
 
 def _levels(layout: GridLayout) -> dict[str, ctypes.Array[ctypes.c_int32]]:
-    sizes = reference.level_sizes(layout.resolutions, layout.entries)
-    array = ctypes.c_int32 * len(sizes)
-    first = [sum(sizes[:level]) for level in range(len(sizes))]
-    return {
-        "resolution": array(*layout.resolutions),
-        "first": array(*first),
-        "entries": array(*sizes),
-    }
+    *arrays, _ = level_arrays(layout.resolutions, layout.entries)
+    return dict(zip(("resolution", "first", "entries"), arrays, strict=True))
+
+
+def _table(library: NativeLibrary, table: Tensor) -> dict[str, Tensor | None]:
+    """The table as it is stored on the processor; the CUDA kernels read single precision."""
+    if table.dtype == torch.float16 and library.prefix == "nt":
+        return {"table": None, "half_table": table}
+    return {"table": table.float() if table.dtype == torch.float16 else table, "half_table": None}
 
 
 def _check_dtypes(tensors: dict[str, Tensor | None]) -> None:
@@ -255,7 +267,8 @@ def fused_render(
     tensors = {
         **{name: getattr(rays, name) for name in Rays.__dataclass_fields__},
         **{name: getattr(scene, name) for name in ("cells", "blocks", "grid_box", "field_box")},
-        **{"mouth": scene.mouth, "table": scene.table, "biases": head.biases},
+        **{"mouth": scene.mouth, "biases": head.biases},
+        **_table(library, scene.table),
         "weights": weights if tensor_cores else weights.float(),
     }
     tensors = {k: v if v is None else aligned(v.contiguous()) for k, v in tensors.items()}

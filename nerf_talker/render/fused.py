@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.ops.abi import NativeLibrary
-from nerf_talker.ops.backend import library_for
+from nerf_talker.ops.backend import library_for_table
 from nerf_talker.ops.cuda_fused import HeadLayers, Rays, Scene, fold, fused_render
 from nerf_talker.ops.register_rays import coarse_occupancy
 from nerf_talker.render.talker import Talker
@@ -41,8 +41,8 @@ class FusedRenderer:
         head = talker.head
         if {talker.config.head.backend, talker.config.render.backend} != {"native"}:
             return None
-        library = library_for(head.table)
-        if library is None or library.name != "cpu" or head.table.dtype != torch.float32:
+        library = library_for_table(head.box, head.table)
+        if library is None or library.name != "cpu" or head.box.dtype != torch.float32:
             return None
         return cls(library, _scene(talker), head.layers(), talker.config.step)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from nerf_talker import __version__
@@ -17,11 +16,16 @@ from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CameraModel, CropTransform
 from nerf_talker.errors import AvatarError
 from nerf_talker.field.expression import upper_face
+from nerf_talker.ops import pack_bits, unpack_bits
 from nerf_talker.render.ray_operators import RenderConfig
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
 from nerf_talker.types import Driving
 
-FORMAT = 1
+FORMAT = 2
+"""1 kept the table in 32 bits and the occupancy with what only training needs."""
+
+TABLE, CELLS = "talker.head.table", "talker.occupancy.cells"
+TRAINING_ONLY = ("talker.occupancy.allowed", "talker.occupancy.score")
 DEFAULT_CONSENT = (
     "The person shown must have agreed to this avatar and to what it is made to say. "
     "Videos rendered with it are marked as synthetic."
@@ -102,10 +106,15 @@ def describe(
 
 
 def save_avatar(path: Path, talker: Talker, poses: Driving, info: AvatarInfo) -> None:
-    """Write an avatar atomically."""
+    """Write an avatar atomically: its table in 16 bits a number, its occupancy in one a cell."""
     from safetensors.torch import save
 
     tensors = {f"talker.{name}": value for name, value in talker.state_dict().items()}
+    if TABLE in tensors:
+        tensors[TABLE] = tensors[TABLE].half()
+    tensors[CELLS] = pack_bits(tensors[CELLS])
+    for name in TRAINING_ONLY:
+        del tensors[name]
     tensors["mouth_region"] = _mouth_region(talker)
     tensors["poses.expression"] = poses.expression
     tensors["poses.camera_to_head"] = poses.camera_to_head
@@ -160,7 +169,7 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             torch.zeros(len(tensors["poses.expression"]), dtype=torch.int64, device=device),
             info.fps,
         )
-    except (KeyError, RuntimeError, ValidationError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise AvatarError(f"{path}: incomplete or damaged avatar ({reason})") from None
     return Avatar(talker.eval(), poses, info)
@@ -179,8 +188,20 @@ def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:
     )
     state = {
         name.removeprefix("talker."): value
-        for name, value in tensors.items()
+        for name, value in _unpacked(tensors, talker).items()
         if name.startswith("talker.")
     }
+    if TABLE in tensors:  # stays as it is stored: rendering reads it so
+        talker.head.table.data = talker.head.table.data.to(tensors[TABLE].dtype)
     talker.load_state_dict(state, strict=True)
     return talker
+
+
+def _unpacked(tensors: dict[str, Tensor], talker: Talker) -> dict[str, Tensor]:
+    """The tensors with the occupancy that the talker has; those of format 1 as they are."""
+    if tensors[CELLS].dtype == torch.bool:
+        return tensors
+    grid = talker.occupancy
+    cells = unpack_bits(tensors[CELLS], grid.cells.numel()).reshape(grid.cells.shape)
+    rest = (cells, torch.zeros_like(grid.score))
+    return tensors | {CELLS: cells} | dict(zip(TRAINING_ONLY, rest, strict=True))

@@ -64,6 +64,21 @@ def condition_of(made):
     return HeadCondition(*(torch.randn(2, width, generator=generator) for width in (16, 9, 4)))
 
 
+@torch.no_grad()
+def test_a_half_table_is_read_as_it_is_stored():
+    made = talker()
+    rays, condition = rays_of(made), condition_of(made)
+    half = made.head.table.half()
+    made.head.table.data = half.float()
+    wanted = FusedRenderer.of(made).render(rays, condition, 1)
+    made.head.table.data = half
+    found = FusedRenderer.of(made).render(rays, condition, 1)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+    single = render_rays(made, rays, condition, torch.full_like(rays.near, 0.5))
+    assert float((found[0] - single.rgb).abs().max()) <= LARGEST_DIFFERENCE
+
+
 SHAPES = {
     "usual": {},
     "still": {"motion": 0.0},

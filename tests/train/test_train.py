@@ -11,6 +11,7 @@ import torch
 from nerf_talker.cli import main
 from nerf_talker.errors import AvatarError, TrainingError
 from nerf_talker.experiment import load_config
+from nerf_talker.ops import unpack_bits
 from nerf_talker.train.avatar import load_avatar
 from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from nerf_talker.train.ema import MovingAverage
@@ -132,12 +133,36 @@ def test_avatar_round_trip_is_exact_and_strict(ellipse_run, tmp_path):
     with safe_open(path, framework="pt") as archive:
         header = archive.metadata()
         tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
-    for name, value in avatar.talker.state_dict().items():
+    state = avatar.talker.state_dict()
+    cells, score = state.pop("occupancy.cells"), state.pop("occupancy.score")
+    assert torch.equal(cells, state.pop("occupancy.allowed")) and not score.any()
+    packed = tensors["talker.occupancy.cells"]
+    assert torch.equal(unpack_bits(packed, cells.numel()).reshape(cells.shape), cells)
+    assert 0 < int(cells.sum()) < cells.numel() and len(packed) * 8 == cells.numel()
+    assert state["head.table"].dtype == torch.float16
+    for name, value in state.items():
         assert torch.equal(value, tensors[f"talker.{name}"])
     del tensors["talker.head.table"]
     save_file(tensors, tmp_path / "cut.safetensors", header)
     with pytest.raises(AvatarError, match=r"head\.table"):
         load_avatar(tmp_path / "cut.safetensors")
+
+
+def test_an_avatar_of_the_first_format_still_loads(ellipse_run, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    avatar = load_avatar(ellipse_run)
+    with safe_open(ellipse_run / "avatar.safetensors", framework="pt") as archive:
+        header = json.loads(archive.metadata()["nerf_talker"]) | {"format": 1}
+        tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+    tensors |= {f"talker.{name}": value for name, value in avatar.talker.state_dict().items()}
+    tensors["talker.head.table"] = tensors["talker.head.table"].float()
+    copies = {name: value.clone() for name, value in tensors.items()}
+    save_file(copies, tmp_path / "old.safetensors", {"nerf_talker": json.dumps(header)})
+    found = load_avatar(tmp_path / "old.safetensors")
+    assert found.talker.head.table.dtype == torch.float32
+    assert torch.equal(found.talker.occupancy.cells, avatar.talker.occupancy.cells)
 
 
 def test_wrong_avatar_files_are_named(ellipse_run, tmp_path):
