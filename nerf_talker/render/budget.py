@@ -72,9 +72,11 @@ class SampleBudget:
         Raises:
             BackendError: A march met rays without an end.
         """
-        if self._arrival is not None:
-            self._arrival.synchronize()
-        return self._read()
+        if self._sums is None:
+            return 0
+        dropped, endless = self._sums.tolist()
+        _refuse(endless)
+        return int(dropped)
 
     @torch.no_grad()
     def _send(self, found: PackedSamples, rays: int) -> None:
@@ -92,12 +94,15 @@ class SampleBudget:
             self._arrival = torch.cuda.Event()
             self._arrival.record()
 
-    def _read(self) -> int:
-        """Take the report that has arrived; samples dropped so far."""
+    def _read(self) -> None:
+        """Take the report that has arrived."""
         if self._report is None:
-            return 0
-        wanted, dropped, endless = self._report.tolist()
-        if endless:
-            raise BackendError(f"march: {endless_text(endless)}")
+            return
+        wanted, _, endless = self._report.tolist()
+        _refuse(endless)
         self._per_ray = max(wanted / max(self._rays, 1), FADING * self._per_ray)
-        return int(dropped)
+
+
+def _refuse(endless: int) -> None:
+    if endless:
+        raise BackendError(f"march: {endless_text(endless)}")
