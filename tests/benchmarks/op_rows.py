@@ -50,21 +50,22 @@ LATTICES = {
 
 
 def encoders():
-    """Name, layout, its operator, a plain form of it, and the corners that a lookup reads."""
+    """Name, layout, its operator, a plain form of it, a cell's corners, and how many points."""
     plain = plain_gather.triplane_encode
     for name, grid in GRIDS.items():
         layout = ops.GridLayout.geometric(*grid)
-        yield f"encode {name}", layout, ops.triplane_encode, plain, 4
-    for name, grid in LATTICES.items():
-        yield f"grid {name}", ops.LatticeLayout.geometric(*grid), ops.grid_encode, None, 8
+        yield f"encode {name}", layout, ops.triplane_encode, plain, 4, SAMPLES
+    for name, grid in LATTICES.items():  # fewer: the reference takes seconds
+        layout = ops.LatticeLayout.geometric(*grid)
+        yield f"grid {name}", layout, ops.grid_encode, None, 8, SAMPLES // 8
 
 
 def encoding_rows():
-    points = torch.rand(SAMPLES, 3)
-    for name, layout, encode, plain, corners in encoders():
+    for name, layout, encode, plain, corners, count in encoders():
+        points = torch.rand(count, 3)
         table = torch.randn(layout.table_shape, requires_grad=True)
         moved = points.clone().requires_grad_()
-        gradient = torch.randn(SAMPLES, layout.width)
+        gradient = torch.randn(count, layout.width)
 
         def action(encode, points=points, table=table, layout=layout):
             return lambda: encode(points, table, layout)
@@ -72,13 +73,13 @@ def encoding_rows():
         def both(encode, points=points, action=action, gradient=gradient):
             return lambda: action(encode, points)().backward(gradient)
 
-        def row(
-            what, made, layout=layout, name=name, forms=(encode, plain), corners=corners, **passes
-        ):
-            counted = counts.encode(SAMPLES, layout, corners, **passes)
+        sizes = (count, layout, corners)
+
+        def row(what, made, name=name, forms=(encode, plain), sizes=sizes, **passes):
+            counted = counts.encode(*sizes, **passes)
             ours, other = (form and made(form) for form in forms)
             text = f"{name}: {what}"
-            return compared(text, ours, other, items=SAMPLES, unit="points", **counted)
+            return compared(text, ours, other, items=sizes[0], unit="points", **counted)
 
         with torch.no_grad():
             yield row("forward", action)
