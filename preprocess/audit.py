@@ -39,18 +39,19 @@ class Audit:
         return all(finding.grade != "fail" for finding in self.findings)
 
 
-def audit(clip: Path, models: Path | None = None) -> Audit:
+def audit(clip: Path, models: Path | None = None, show: bool = False) -> Audit:
     """Grade a clip.
 
     Args:
         clip: The recording.
         models: Folder that is looked in first for model files.
+        show: Whether a progress bar is drawn.
 
     Raises:
         InputError: The file is no readable video.
         WeightsError: The face landmarker's model is missing.
     """
-    seen = glance(clip, models)
+    seen = glance(clip, models, show)
     findings = [_length(seen), _rate(seen), *audit_face.grade(seen), *audit_scene.grade(seen)]
     return Audit(seen, findings + _sound(clip, seen))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
@@ -108,12 +109,13 @@ class Glance:
         return [look.face for look in (*self.spread, *self.stretch) if look.face is not None]
 
 
-def glance(clip: Path, models: Path | None = None) -> Glance:
+def glance(clip: Path, models: Path | None = None, show: bool = False) -> Glance:
     """Look through a clip.
 
     Args:
         clip: The recording.
         models: Folder that is looked in first for model files.
+        show: Whether a progress bar is drawn.
 
     Raises:
         InputError: The file is no readable video.
@@ -130,8 +132,9 @@ def glance(clip: Path, models: Path | None = None) -> Glance:
     looks: tuple[list[Look], list[Look]] = ([], [])
     people: list[ByteArray] = []
     width = height = 0
+    frames = tqdm(_readable(clip), "looking", expected, disable=not show, leave=False)
     with FaceLandmarker(faces=2, models=models) as landmarker, _person_model(models) as person:
-        for index, (now, frame) in enumerate(_readable(clip)):
+        for index, (now, frame) in enumerate(frames):
             times.append(now - times[0] if times else now)
             if index % every == 0:
                 thumbs.append(_thumb(frame))

@@ -26,6 +26,7 @@ from nerf_talker.preprocess.stage import (
 from nerf_talker.preprocess.stages import (
     audio,
     background,
+    expression,
     ingest,
     landmarks,
     parsing,
@@ -40,6 +41,7 @@ STAGES: tuple[Stage, ...] = (
     landmarks.STAGE,
     audio.STAGE,
     tracking.STAGE,
+    expression.STAGE,
     parsing.STAGE,
     background.STAGE,
     torso.STAGE,

@@ -20,6 +20,7 @@ _EXPECTED = {
     "audio": (0.5, 1),
     "landmarks": (15.0, 1),
     "tracking": (20.0, 4),
+    "expression": (0.2, 1),
     "parsing": (40.0, 1),
     "background": (2.5, 1),
     "torso": (12.0, 1),

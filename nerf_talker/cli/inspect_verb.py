@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def run(argv: list[str]) -> int:
     from nerf_talker.preprocess.audit import audit
     from nerf_talker.preprocess.audit_page import write_html, write_json
 
-    found = audit(given.clip, given.models)
+    found = audit(given.clip, given.models, sys.stderr.isatty())
     for finding in found.findings:
         cure = f" -> {finding.cure}" if finding.cure else ""
         print(f"{finding.grade:<5}{finding.name:<14}{finding.value}{cure}")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from nerf_talker.atomic import atomic_path
+from nerf_talker.data.eyes import EyeTrack
 from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, Manifest, read_manifest
 from nerf_talker.errors import DatasetError
@@ -48,6 +49,7 @@ class Dataset:
         head_alpha: (F, H, W) uint8 memory map, soft head matte.
         background: (H, W, 3) uint8 clean plate.
         torso: (H, W, 4) uint8 torso plate.
+        eyes: Openness, blinks and gaze; None in datasets made before they were kept.
     """
 
     root: Path
@@ -61,6 +63,7 @@ class Dataset:
     head_alpha: ByteArray
     background: ByteArray
     torso: ByteArray
+    eyes: EyeTrack | None = None
 
     @classmethod
     def open(cls, root: Path, quiet: bool = True) -> Dataset:
@@ -102,6 +105,7 @@ class Dataset:
             _cached(files, files.head_alpha, manifest, 1, quiet),
             _read_png(files.background, 3, manifest),
             _read_png(files.torso, 4, manifest),
+            read_eyes(files.eyes, count) if files.eyes.exists() else None,
         )
 
     def head_mask(self, frame: int) -> BoolArray:
@@ -122,6 +126,21 @@ def read_audio_features(path: Path) -> AudioFeatures:
         str(arrays["extractor"]),
         float(arrays["offset"]),
     )
+
+
+def read_eyes(path: Path, frames: int) -> EyeTrack:
+    """The eyes as preprocessing wrote them.
+
+    Raises:
+        DatasetError: The file is missing or damaged, or has another number of frames.
+    """
+    arrays = _read_npz(path, ("openness", "span", "blinks", "gaze"))
+    if len(arrays["openness"]) != frames:
+        raise DatasetError(
+            f"{path}: has {len(arrays['openness'])} rows, the manifest says {frames} frames; "
+            "run 'nerf-talker preprocess' again"
+        )
+    return EyeTrack(**{key: values.astype(np.float32) for key, values in arrays.items()})
 
 
 def _check_finite(path: Path, key: str, values: npt.NDArray[Any]) -> None:

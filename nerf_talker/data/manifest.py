@@ -66,6 +66,11 @@ class DatasetFiles:
         return self.root / "track.npz"
 
     @property
+    def eyes(self) -> Path:
+        """NPZ of the arrays of :class:`nerf_talker.data.eyes.EyeTrack`; older datasets lack it."""
+        return self.root / "eyes.npz"
+
+    @property
     def sound(self) -> Path:
         """16 kHz mono 16-bit WAV."""
         return self.root / "audio.wav"

@@ -108,7 +108,8 @@ def test_an_interrupted_run_resumes_at_its_stage(tiny, tmp_path, monkeypatch, ra
             pipeline.preprocess(tiny.clip, root, options(tiny))
     assert not DatasetFiles(root).manifest.exists()
     assert not list(root.rglob("*.partial")) and not list(root.rglob("half.bin"))
-    assert set(read_records(root)) == {"ingest", "audio", "landmarks", "tracking"}
+    finished = {"ingest", "audio", "landmarks", "tracking", "expression"}
+    assert set(read_records(root)) == finished
     ran.clear()
     pipeline.preprocess(tiny.clip, root, options(tiny))
     assert ran == ["parsing", "background", "torso"]
