@@ -12,7 +12,7 @@ from nerf_talker.errors import InputError
 from nerf_talker.preprocess.failure import attempt, forget_failure
 from nerf_talker.preprocess.media import probe
 from nerf_talker.preprocess.options import PreprocessOptions
-from nerf_talker.preprocess.progress import Journey
+from nerf_talker.preprocess.progress import REPORT, Journey
 from nerf_talker.preprocess.stage import (
     RECORDS,
     WORK,
@@ -79,7 +79,7 @@ def preprocess(clip: Path, dataset: Path, options: PreprocessOptions) -> Manifes
         for name in {name: None for stage, _ in stale for name in stage.needs(options)}:
             resolve(name, options.models)
     show = not options.quiet and sys.stderr.isatty()
-    journey = Journey((stage.name for stage, _ in stale), show and bool(stale))
+    journey = Journey([*(stage.name for stage, _ in stale), REPORT], show and bool(stale))
     try:
         if not (dataset / RECORDS).exists():
             write_records(dataset, records)
@@ -90,7 +90,8 @@ def preprocess(clip: Path, dataset: Path, options: PreprocessOptions) -> Manifes
             context = StageContext(clip, dataset, scratch, options, journey)
             records = _run(stage, context, records, recipe)
         if stale or not split.is_complete(dataset, records):
-            split.finish(clip, dataset, options, records)
+            journey.enter(REPORT)
+            split.finish(clip, dataset, options, records, journey)
         return read_manifest(dataset)
     finally:
         journey.close()

@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 Item = TypeVar("Item")
 
+# The last step, which is no stage: it has no record and is made whenever a stage was.
+REPORT = "report"
 # Stage -> (expected share of the work, how often it walks through the frames).
 _EXPECTED = {
     "ingest": (8.0, 2),
@@ -24,6 +26,7 @@ _EXPECTED = {
     "parsing": (40.0, 1),
     "background": (2.5, 1),
     "torso": (12.0, 1),
+    REPORT: (10.0, 1),
 }
 _UNKNOWN = (5.0, 1)
 

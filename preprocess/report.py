@@ -1,161 +1,204 @@
-"""What people look at after preprocessing: a contact sheet and a self-contained page."""
+"""The page that people look at after preprocessing: one file, with everything inside it."""
 
 from __future__ import annotations
 
-import base64
-import html
+import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from nerf_talker.atomic import atomic_path
-from nerf_talker.data.labels import Label
-from nerf_talker.data.manifest import DatasetFiles, Manifest
+from nerf_talker.audio.sound import read_sound
+from nerf_talker.data.dataset import read_audio_features, read_eyes
+from nerf_talker.data.manifest import DatasetFiles, Manifest, StageRecord
 from nerf_talker.geometry.mesh import lip_gap
-from nerf_talker.geometry.rotation import Array, logarithm
-from nerf_talker.preprocess.media import read_video
-from nerf_talker.preprocess.plates import sampled, save_png
-from nerf_talker.types import ByteArray, FloatArray
+from nerf_talker.geometry.rotation import logarithm
+from nerf_talker.preprocess.charts import Curve, Spans, picture, plot, waveform
+from nerf_talker.preprocess.contact_sheet import matte_pictures, plate_picture
+from nerf_talker.preprocess.overlay import Follow, overlay_video
+from nerf_talker.preprocess.page import badge, data_uri, jpeg, table, write_page
+from nerf_talker.types import AudioFeatures, ByteArray
 
-_TILE = 256
-_TILES = 12
-_COLUMNS = 4
-_TINTS = {Label.TORSO: (0, 170, 80), Label.HAIR: (190, 0, 200), Label.FACE: (255, 160, 0)}
-_BLINKS = (9, 10)
-
-_STYLE = """body{font:15px/1.5 sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
-img{max-width:100%}table{border-collapse:collapse}td,th{padding:.2em 1em .2em 0;text-align:left;
-vertical-align:top;border-bottom:1px solid #ddd}svg{width:100%;height:120px;background:#f7f7f7}
-.warn{color:#a40}small{color:#666}"""
+_MATTES = 4
+_FEATURE_COLUMNS, _FEATURE_ROWS = 1400, 84
+# Times in a warning's own words, as time_ranges() writes them.
+_SPAN = re.compile(r"(\d+\.\d+)-(\d+\.\d+) s\b")
 
 
-def write_contact_sheet(dataset: Path, manifest: Manifest) -> None:
-    """Write ``contact_sheet.png``: frames with classes tinted, mesh dots, then the two plates."""
+def write_report(dataset: Path, manifest: Manifest, follow: Follow) -> None:
+    """Write ``report.html``.
+
+    Args:
+        dataset: The folder, complete but for the manifest.
+        manifest: What it will say.
+        follow: Shows progress.
+    """
     files = DatasetFiles(dataset)
-    with np.load(files.track) as track:
-        landmarks = track["landmarks"]
-    rows = sampled(range(manifest.frames), _TILES)
-    pictures = _picked(files.frames, False, rows)
-    labels = _picked(files.labels, True, rows)
-    scale = _TILE / manifest.size
-    tiles = [
-        _tile(picture, classes, landmarks[row] * scale)
-        for picture, classes, row in zip(pictures, labels, rows, strict=True)
-    ]
-    tiles += [_plate_tile(files.background), _plate_tile(files.torso)]
-    while len(tiles) % _COLUMNS:
-        tiles.append(np.full((_TILE, _TILE, 3), 255, np.uint8))
-    lines = [np.hstack(tiles[i : i + _COLUMNS]) for i in range(0, len(tiles), _COLUMNS)]
-    with atomic_path(files.contact_sheet) as temporary:
-        save_png(temporary, np.vstack(lines))
-
-
-def write_report(dataset: Path, manifest: Manifest) -> None:
-    """Write ``report.html``; everything it shows is inside the file."""
-    files = DatasetFiles(dataset)
-    with np.load(files.track) as track:
-        page = _page(manifest, _curves(track), files.contact_sheet.read_bytes())
-    with atomic_path(files.report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-
-
-def _picked(video: Path, grey: bool, rows: list[int]) -> list[ByteArray]:
-    return list(read_video(video, grey, set(rows)))
-
-
-def _tile(picture: ByteArray, labels: ByteArray, landmarks: FloatArray) -> ByteArray:
-    import cv2
-
-    blend = cv2.resize(picture, (_TILE, _TILE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    classes = cv2.resize(labels, (_TILE, _TILE), interpolation=cv2.INTER_NEAREST)
-    for label, tint in _TINTS.items():
-        blend[classes == label] = 0.7 * blend[classes == label] + 0.3 * np.array(tint)
-    tile = np.ascontiguousarray(blend.astype(np.uint8))
-    for x, y in np.round(landmarks[:, :2] * 8).astype(int):
-        cv2.circle(tile, (int(x), int(y)), 6, (255, 255, 255), -1, cv2.LINE_AA, 3)
-    return tile
-
-
-def _plate_tile(path: Path) -> ByteArray:
-    import cv2
-
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    plate = np.asarray(cv2.imdecode(content, cv2.IMREAD_UNCHANGED))
-    plate = cv2.resize(plate, (_TILE, _TILE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    if plate.shape[-1] == 4:
-        alpha = plate[..., 3:] / 255
-        plate = plate[..., :3] * alpha + 255 * (1 - alpha)
-    return np.asarray(plate[..., ::-1].astype(np.uint8))
-
-
-def _curves(track: Any) -> list[tuple[str, dict[str, Array]]]:
-    """Named groups of curves over the clip."""
-    poses = track["camera_to_head"].astype(np.float64)
-    turn = -np.degrees(logarithm(poses[:, :3, :3]))
-    places = 100 * poses[:, :3, 3]
-    return [
-        ("Rotation in degrees", dict(zip(("pitch", "yaw", "roll"), turn.T, strict=True))),
-        ("Camera position in head space, cm, mean removed",
-         dict(zip("xyz", (places - places.mean(0)).T, strict=True))),
-        ("Lip gap (inner lips / outer eye distance)", {"gap": lip_gap(track["landmarks"])}),
-        ("Blink", {"blink": track["blendshapes"][:, list(_BLINKS)].mean(1)}),
-    ]  # fmt: skip
-
-
-def _svg(curves: dict[str, Array]) -> str:
-    """An inline SVG of curves over time on one scale."""
-    low = min(float(curve.min()) for curve in curves.values())
-    high = max(float(curve.max()) for curve in curves.values())
-    colours = ("#1f77b4", "#d62728", "#2ca02c")
-    parts = []
-    for (name, curve), colour in zip(curves.items(), colours, strict=False):
-        x = np.linspace(0, 1000, len(curve))
-        y = 115 - 110 * (curve - low) / max(high - low, 1e-9)
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-        parts.append(
-            f'<polyline fill="none" stroke="{colour}" stroke-width="1" points="{points}">'
-            f"<title>{html.escape(name)}</title></polyline>"
-        )
-    legend = ", ".join(
-        f'<span style="color:{c}">{html.escape(n)}</span>'
-        for n, c in zip(curves, colours, strict=False)
+    film = data_uri(overlay_video(files, manifest, follow), "video/mp4")
+    body = "".join(
+        [
+            "<h2>Warnings</h2>",
+            _remarks(manifest),
+            "<h2>What was understood of the clip</h2>",
+            f'<div class="split"><div class="stick"><video controls src="{film}"></video>',
+            _LEGEND,
+            f"</div><div>{_plots(files, manifest)}</div></div>",
+            "<h2>Frames, masks and layers</h2>",
+            _pictures(files, manifest),
+            "<h2>Stages</h2>",
+            _stages(manifest),
+        ]
     )
-    body = "".join(parts)
-    return (
-        f'<svg viewBox="0 0 1000 120" preserveAspectRatio="none">{body}</svg>'
-        f"<small>{legend}; from {low:.3g} to {high:.3g}</small>"
-    )
+    write_page(files.report, f"Dataset {manifest.subject}", _summary(manifest), body)
 
 
-def _page(manifest: Manifest, curves: list[tuple[str, dict[str, Array]]], sheet: bytes) -> str:
-    picture = base64.b64encode(sheet).decode()
-    warnings = "".join(f'<li class="warn">{html.escape(text)}</li>' for text in manifest.warnings)
+_LEGEND = """<p><small>White: landmarks as detected. Green dots and axes: the rigid head as tracked.
+Coloured borders: face (orange), hair (violet), torso (green). A red frame: no face was found and
+the values are interpolated. Click on a curve to go to its time.</small></p>"""
+
+
+def _summary(manifest: Manifest) -> str:
+    crop = manifest.crop
     splits = ", ".join(f"{name} {a}-{b - 1}" for name, (a, b) in manifest.splits.items())
-    graphs = "".join(f"<h3>{html.escape(name)}</h3>{_svg(group)}" for name, group in curves)
-    stages = "".join(
-        f"<tr><td>{name}</td><td><span class='took'>{record.seconds:.1f} s</span></td>"
-        f"<td>{html.escape(_notes(record.notes))}</td></tr>"
-        for name, record in manifest.stages.items()
+    return (
+        f"{manifest.frames} frames at {manifest.fps:g} fps "
+        f"({manifest.frames / manifest.fps:.1f} s) of {manifest.size}x{manifest.size} px, made "
+        f"from {manifest.source}: a square of {crop.side:.0f} px at ({crop.left:.0f}, "
+        f"{crop.top:.0f}) of {crop.source_width}x{crop.source_height}. Splits: {splits}. Speech "
+        f"features: {manifest.extractor}."
     )
-    title = html.escape(f"Dataset {manifest.subject}")
-    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>{_STYLE}</style><h1>{title}</h1>
-<p>{manifest.frames} frames at {manifest.fps:g} fps ({manifest.frames / manifest.fps:.1f} s),
-{manifest.size}x{manifest.size} px, from {html.escape(manifest.source)}; crop
-{manifest.crop.side:.0f} px at ({manifest.crop.left:.0f}, {manifest.crop.top:.0f}) of
-{manifest.crop.source_width}x{manifest.crop.source_height}. Splits: {splits}.
-Prepared in <span class="took">{manifest.preprocess_seconds:.0f} s</span>.</p>
-<ul>{warnings or "<li>no warnings</li>"}</ul>
-<p><img alt="contact sheet" src="data:image/png;base64,{picture}"></p>
-<p><small>Green torso, violet hair, orange face, white landmarks; the last two tiles are the clean
-background and the torso layer. These two and the torso's reference frame are made from training
-frames alone; crop, mean head shape and poses are fitted to the whole clip.</small></p>
-{graphs}
-<h3>Stages</h3><table><tr><th>stage</th><th>time</th><th>notes</th></tr>{stages}</table></html>
-"""
+
+
+def spans_of(text: str) -> Spans:
+    """Stretches of time that a warning names, in seconds."""
+    return [(float(first), float(last)) for first, last in _SPAN.findall(text)]
+
+
+def _remarks(manifest: Manifest) -> str:
+    if not manifest.warnings:
+        return '<p class="quiet">None.</p>'
+
+    def linked(match: re.Match[str]) -> str:
+        return f'<button data-time="{match[1]}">{match[0]}</button>'
+
+    items = (f"<li>{_SPAN.sub(linked, escape(text))}</li>" for text in manifest.warnings)
+    return f'<ul class="remarks">{"".join(items)}</ul>'
+
+
+def _plots(files: DatasetFiles, manifest: Manifest) -> str:
+    seconds = manifest.frames / manifest.fps
+    with np.load(files.track) as track:
+        gap, valid = lip_gap(track["landmarks"]), track["valid"]
+        poses = track["camera_to_head"].astype(np.float64)
+    lost = _runs(~valid, manifest.fps)
+    warned = [*lost, *(span for text in manifest.warnings for span in spans_of(text))]
+    turn = -np.degrees(logarithm(poses[:, :3, :3]))
+    place = 100 * (poses[:, :3, 3] - poses[:, :3, 3].mean(0))
+    sound, audio = read_sound(files.sound), read_audio_features(files.audio_features)
+    eyes = read_eyes(files.eyes, manifest.frames)
+    closings = [(a / manifest.fps, b / manifest.fps) for a, b, _ in eyes.blinks.tolist()]
+    named = zip(("pitch", "yaw", "roll"), turn.T, strict=True)
+    return "".join(
+        [
+            waveform("Sound", seconds, sound, warned),
+            picture(f"Speech features {manifest.extractor}", seconds, jpeg(_feature_map(audio))),
+            plot("Lip gap and loudness, standardised", seconds,
+                 [Curve("lip gap", _standard(gap)),
+                  Curve("loudness", _standard(_loudness(sound, manifest.frames)))], lost),
+            plot("Lip gap in parts of the eyes' distance", seconds, [Curve("", gap)], warned),
+            plot("Eyes: 0 shut, 1 open; blinks marked", seconds,
+                 [Curve("image's left", eyes.openness[:, 0]),
+                  Curve("right", eyes.openness[:, 1])], closings),
+            plot("Gaze in eye widths", seconds,
+                 [Curve("right", eyes.gaze[:, 0]), Curve("down", eyes.gaze[:, 1])], closings),
+            plot("Rotation of the head in degrees", seconds,
+                 [Curve(name, curve) for name, curve in named], warned),
+            plot("Camera's place in head space in cm, mean removed", seconds,
+                 [Curve(name, curve) for name, curve in zip("xyz", place.T, strict=True)],
+                 warned),
+        ]
+    )  # fmt: skip
+
+
+def _runs(flags: npt.NDArray[np.bool_], fps: float) -> list[tuple[float, float]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(a / fps, b / fps) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-9))
+
+
+def _loudness(sound: npt.NDArray[np.float32], frames: int) -> npt.NDArray[np.float64]:
+    """(frames,) decibels, no quieter than 60 below the loudest."""
+    parts = np.array_split(sound.astype(np.float64), frames)
+    power = np.array([float(np.mean(part**2)) if len(part) else 0.0 for part in parts])
+    return np.asarray(10 * np.log10(np.maximum(power, 1e-6 * max(float(power.max()), 1e-9))))
+
+
+def _feature_map(audio: AudioFeatures) -> ByteArray:
+    """The features as a picture: time to the right, every dimension standardised."""
+    import cv2
+
+    values = audio.values.astype(np.float64)
+    standard = (values - values.mean(0)) / np.maximum(values.std(0), 1e-6)
+    grey = np.round(np.clip((standard + 2.5) / 5, 0, 1) * 255).astype(np.uint8).T[::-1]
+    size = (min(len(values), _FEATURE_COLUMNS), _FEATURE_ROWS)
+    scaled = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS)[..., ::-1], np.uint8)
+
+
+def _pictures(files: DatasetFiles, manifest: Manifest) -> str:
+    sheet = data_uri(files.contact_sheet.read_bytes(), "image/png")
+    layers = [
+        ("clean background", plate_picture(files.background)),
+        ("torso layer", plate_picture(files.torso)),
+        *(("head by its matte", p) for p in matte_pictures(files, manifest.frames, _MATTES)),
+    ]
+    tiles = (
+        f'<figure><img alt="" src="{jpeg(shown)}"><figcaption>{name}</figcaption></figure>'
+        for name, shown in layers
+    )
+    return (
+        f'<img class="sheet" alt="contact sheet" src="{sheet}">'
+        "<p><small>Green torso, violet hair, orange face, white landmarks. Background, torso layer "
+        "and the torso's reference frame are made from training frames alone; crop, mean head "
+        "shape and poses are fitted to the whole clip.</small></p>"
+        f'<div class="gallery">{"".join(tiles)}</div>'
+    )
+
+
+def _stages(manifest: Manifest) -> str:
+    rows = [
+        (
+            badge(record.status),
+            f"{escape(name)} <small>version {record.version}</small>",
+            f'<span class="took">{record.seconds:.1f} s</span>',
+            escape(", ".join(record.inputs) or "the clip"),
+            "<br>".join(
+                f"{escape(p)} <small>{_size(n)}</small>" for p, n in record.outputs.items()
+            ),
+            escape(_depends(record)),
+            escape(_notes(record.notes)),
+        )
+        for name, record in manifest.stages.items()
+    ]
+    took = f'Together <span class="took">{manifest.preprocess_seconds:.0f} s</span>.'
+    heads = ("", "stage", "time", "reads", "wrote", "depends on", "notes")
+    return table(heads, rows) + f"<p><small>{took}</small></p>"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
+
+
+def _depends(record: StageRecord) -> str:
+    chosen = [f"{name} {value}" for name, value in record.options.items()]
+    given = [f"{name} {digest[:8]}" for name, digest in record.files.items() if digest]
+    return ", ".join(chosen + given)
 
 
 def _notes(notes: dict[str, Any]) -> str:
-    shown = {key: value for key, value in notes.items() if key not in ("bytes", "warnings")}
-    return ", ".join(f"{key} {value}" for key, value in shown.items())
+    return ", ".join(f"{key} {value}" for key, value in notes.items() if key != "warnings")

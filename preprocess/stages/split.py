@@ -16,8 +16,10 @@ from nerf_talker.data.manifest import (
     write_manifest,
 )
 from nerf_talker.errors import DatasetError
+from nerf_talker.preprocess.contact_sheet import write_contact_sheet
 from nerf_talker.preprocess.options import PreprocessOptions
-from nerf_talker.preprocess.report import write_contact_sheet, write_report
+from nerf_talker.preprocess.progress import Journey
+from nerf_talker.preprocess.report import write_report
 from nerf_talker.preprocess.stages.ingest import CLIP_FILE, ClipRecord
 from nerf_talker.preprocess.stages.tracking import clip_camera
 
@@ -34,7 +36,11 @@ def is_complete(dataset: Path, records: dict[str, StageRecord]) -> bool:
 
 
 def finish(
-    clip: Path, dataset: Path, options: PreprocessOptions, records: dict[str, StageRecord]
+    clip: Path,
+    dataset: Path,
+    options: PreprocessOptions,
+    records: dict[str, StageRecord],
+    journey: Journey,
 ) -> Manifest:
     """Write ``contact_sheet.png``, ``report.html`` and, last, ``manifest.json``."""
     content = (dataset / CLIP_FILE).read_text(encoding="utf-8")
@@ -62,6 +68,6 @@ def finish(
         preprocess_seconds=round(sum(entry.seconds for entry in records.values()), 2),
     )
     write_contact_sheet(dataset, manifest)
-    write_report(dataset, manifest)
+    write_report(dataset, manifest, journey.follow)
     write_manifest(dataset, manifest)
     return manifest
