@@ -18,7 +18,6 @@ from nerf_talker.errors import InputError
 from nerf_talker.preprocess import audit_face, audit_scene
 from nerf_talker.preprocess.findings import Finding, graded
 from nerf_talker.preprocess.glance import Glance, glance
-from nerf_talker.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,12 @@ def _rate(seen: Glance) -> Finding:
     value = f"{seen.info.fps or fps:.2f} fps"
     # 0.25 s without a picture is as long as a syllable.
     if longest > 0.25:
-        value += f", the picture stands still for {longest:.2f} s at {_at(seen, steps):.1f} s"
+        place = float(seen.times[int(np.argmax(steps))])
+        value += f", the picture stands still for {longest:.2f} s at {place:.1f} s"
         cure = "record again without dropped frames; the stretch is held still"
         return Finding("frame rate", value, "warn", cure, round(fps, 3))
     cure = "record with 25 fps or more; lips will lag"
     return graded("frame rate", value, seen.info.fps or fps, (20, None), cure)
-
-
-def _at(seen: Glance, steps: FloatArray) -> float:
-    return float(seen.times[int(np.argmax(steps))])
 
 
 def _sound(clip: Path, seen: Glance) -> list[Finding]:

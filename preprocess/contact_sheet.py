@@ -80,5 +80,6 @@ def matte_pictures(files: DatasetFiles, frames: int, count: int) -> list[ByteArr
     for picture, matte in zip(pictures, mattes, strict=True):
         alpha = matte[..., None].astype(np.float32) / 255
         alone = np.asarray(picture * alpha + 128 * (1 - alpha), np.uint8)
-        found.append(np.asarray(cv2.resize(alone, (_TILE, _TILE), interpolation=cv2.INTER_AREA)))
+        small = cv2.resize(alone, (_TILE, _TILE), interpolation=cv2.INTER_AREA)
+        found.append(np.asarray(small, np.uint8))
     return found

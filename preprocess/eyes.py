@@ -59,12 +59,16 @@ def blinks(openness: npt.NDArray[np.floating]) -> Iterator[tuple[int, int, float
     Args:
         openness: (F,) from 0, shut, to 1, open.
     """
-    low = np.asarray(openness) < EDGE
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(np.int8)))
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
+    for first, last in runs(np.asarray(openness) < EDGE):
         deepest = float(openness[first:last].min())
         if deepest < DEEP:
-            yield int(first), int(last), 1 - deepest
+            yield first, last, 1 - deepest
+
+
+def runs(flags: BoolArray) -> Iterator[tuple[int, int]]:
+    """First frame and frame after the last of every stretch of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
 def _aperture(landmarks: FloatArray, rim: tuple[int, ...]) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -22,13 +23,12 @@ def write_page(path: Path, title: str, summary: str, body: str) -> None:
         body: HTML.
     """
     frame = resources.files("nerf_talker.preprocess").joinpath("page.html").read_text("utf-8")
-    # Not string.Template's `$`-words in the script: there are none, and `substitute` would say so.
     content = Template(frame).substitute(title=escape(title), summary=escape(summary), body=body)
     with atomic_path(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table; cells are HTML already."""
     titles = "".join(f"<th>{escape(text)}</th>" for text in head)
     lines = ("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)

@@ -17,6 +17,7 @@ from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.geometry.rotation import logarithm
 from nerf_talker.preprocess.charts import Curve, Spans, picture, plot, waveform
 from nerf_talker.preprocess.contact_sheet import matte_pictures, plate_picture
+from nerf_talker.preprocess.eyes import runs
 from nerf_talker.preprocess.overlay import Follow, overlay_video
 from nerf_talker.preprocess.page import badge, data_uri, jpeg, table, write_page
 from nerf_talker.types import AudioFeatures, ByteArray
@@ -92,7 +93,7 @@ def _plots(files: DatasetFiles, manifest: Manifest) -> str:
     with np.load(files.track) as track:
         gap, valid = lip_gap(track["landmarks"]), track["valid"]
         poses = track["camera_to_head"].astype(np.float64)
-    lost = _runs(~valid, manifest.fps)
+    lost = [(a / manifest.fps, b / manifest.fps) for a, b in runs(~valid)]
     warned = [*lost, *(span for text in manifest.warnings for span in spans_of(text))]
     turn = -np.degrees(logarithm(poses[:, :3, :3]))
     place = 100 * (poses[:, :3, 3] - poses[:, :3, 3].mean(0))
@@ -120,11 +121,6 @@ def _plots(files: DatasetFiles, manifest: Manifest) -> str:
                  warned),
         ]
     )  # fmt: skip
-
-
-def _runs(flags: npt.NDArray[np.bool_], fps: float) -> list[tuple[float, float]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [(a / fps, b / fps) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

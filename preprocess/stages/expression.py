@@ -8,7 +8,7 @@ import numpy as np
 
 from nerf_talker.data.eyes import EyeTrack
 from nerf_talker.geometry.rotation import Array
-from nerf_talker.preprocess.eyes import eye_track
+from nerf_talker.preprocess.eyes import eye_track, runs
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.landmarks import read_landmark_file, time_ranges
 from nerf_talker.preprocess.stages.tracking import read_tracking
@@ -16,8 +16,8 @@ from nerf_talker.preprocess.stages.tracking import read_tracking
 EYES_FILE = "eyes.npz"
 # Degrees of yaw beyond which one eye corner hides and landmarks slide.
 SIDE_VIEW = 35.0
-# Seconds; a blink takes 0.1 to 0.4.
-LONG_CLOSED = 0.6
+# Seconds below this openness; a blink takes 0.1 to 0.4, looking down leaves the eyes more open.
+LONG_CLOSED, SHUT = 0.6, 0.3
 
 
 def run(context: StageContext) -> dict[str, Any]:
@@ -53,10 +53,11 @@ def _side_views(rotation: Array, fps: float) -> list[str]:
 
 def _long_closed(eyes: EyeTrack, fps: float) -> list[str]:
     """Eyes shut for longer than a blink, which may also be landmarks that lost the lids."""
-    seeing = np.ones(len(eyes.openness), bool)
-    for first, last, _ in eyes.blinks.astype(int):
-        if last - first > LONG_CLOSED * fps:
-            seeing[first:last] = False
+    shut = eyes.openness.mean(1) < SHUT
+    seeing = ~shut
+    for first, last in runs(shut):
+        if last - first <= LONG_CLOSED * fps:
+            seeing[first:last] = True
     if seeing.all():
         return []
     return [f"the eyes are shut for longer than a blink ({time_ranges(seeing, fps)})"]

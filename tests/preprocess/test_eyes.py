@@ -10,7 +10,7 @@ from nerf_talker.data.synthetic import render_sample, truth_arrays
 from nerf_talker.errors import DatasetError
 from nerf_talker.geometry import mesh
 from nerf_talker.preprocess.eyes import LIDS, blinks, eye_track
-from nerf_talker.preprocess.stages.expression import yaw_degrees
+from nerf_talker.preprocess.stages.expression import _long_closed, _side_views, yaw_degrees
 
 from .tiny import FRAMES
 
@@ -100,6 +100,24 @@ def test_the_dataset_holds_the_eyes_and_does_without(copied):
         read_eyes(DatasetFiles(copied).eyes, 7)
     DatasetFiles(copied).eyes.unlink()
     assert Dataset.open(copied).eyes is None
+
+
+def test_eyes_shut_for_long_are_told_with_their_time_and_looking_down_is_not():
+    openness = with_blinks(200, [20])
+    openness[50:80] = 0.5
+    assert not _long_closed(eye_track(drawn_eyes(openness), np.ones(200, bool)), 25)
+    openness[100:125] = 0.0
+    (text,) = _long_closed(eye_track(drawn_eyes(openness), np.ones(200, bool)), 25)
+    assert "4.00-5.00 s" in text
+
+
+def test_side_views_are_told_with_their_time():
+    angles = np.radians(np.where(np.arange(100) // 25 == 2, 40.0, 5.0))
+    turns = np.array([[[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
+                      for a in angles])  # fmt: skip
+    (text,) = _side_views(turns, 25)
+    assert "2.00-3.00 s" in text
+    assert not _side_views(turns[:40], 25)
 
 
 def test_yaw_is_the_turn_about_the_vertical():
