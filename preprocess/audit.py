@@ -8,16 +8,19 @@ worse on purpose, or from what users of other trainers met.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
 
 from nerf_talker.audio.quality import sound_quality
-from nerf_talker.audio.sound import read_sound_from
+from nerf_talker.audio.sound import RATE, read_sound_from
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess import audit_face, audit_scene
+from nerf_talker.preprocess.avsync import estimate_offset
 from nerf_talker.preprocess.findings import Finding, graded
 from nerf_talker.preprocess.glance import Glance, glance
+from nerf_talker.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def _rate(seen: Glance) -> Finding:
         cure = "record again without dropped frames; the stretch is held still"
         return Finding("frame rate", value, "warn", cure, round(fps, 3))
     cure = "record with 25 fps or more; lips will lag"
-    return graded("frame rate", value, seen.info.fps or fps, (20, None), cure)
+    return graded("frame rate", value, seen.info.fps or fps, (20, -inf), cure)
 
 
 def _sound(clip: Path, seen: Glance) -> list[Finding]:
@@ -95,8 +98,12 @@ def _sound(clip: Path, seen: Glance) -> list[Finding]:
     cure = "record closer to the microphone"
     if found.level < -60:
         return [Finding("sound", f"silent, {found.level:.0f} dB", "fail", supply, found.level)]
-    level = graded("sound", f"{found.level:.0f} dB", found.level, (-40, -60), cure)
-    return [level, *_noise(found.snr, found.clipped), *_cut_short(found.seconds, seen.seconds)]
+    return [
+        graded("sound", f"{found.level:.0f} dB", found.level, (-40, -60), cure),
+        *_noise(found.snr, found.clipped),
+        *_cut_short(found.seconds, seen.seconds),
+        *_in_step(seen, samples),
+    ]
 
 
 def _noise(snr: float, clipped: float) -> list[Finding]:
@@ -119,3 +126,24 @@ def _cut_short(sound: float, video: float) -> list[Finding]:
     value = f"ends {missing:.1f} s before the picture"
     cure = "cut the clip to the part that has sound"
     return [graded("sound length", value, missing, (0.5, 0.3 * video), cure)]
+
+
+def _in_step(seen: Glance, samples: FloatArray) -> list[Finding]:
+    """Lips against sound in the stretch that was looked at frame by frame."""
+    times = np.array([look.time for look in seen.stretch])
+    gaps = np.array([np.nan if look.face is None else look.face.gap for look in seen.stretch])
+    known = np.isfinite(gaps)
+    if known.sum() < 2:
+        return []
+    gaps = np.interp(times, times[known], gaps[known])
+    fps = (len(times) - 1) / (times[-1] - times[0])
+    first, last = (round(float(time) * RATE) for time in (times[0], times[-1] + 1 / fps))
+    found = estimate_offset(gaps, fps, samples[max(first, 0) : last], RATE)
+    if not found.is_sure:
+        value = f"cannot be told from {times[-1] - times[0]:.0f} s of the middle"
+        return [Finding("lip sync", value, "pass", "", None)]
+    late = 1000 * found.seconds
+    value = f"sound {abs(late):.0f} ms {'late' if late > 0 else 'early'}"
+    # One frame; preprocessing moves the sound where the whole clip says the same.
+    cure = "preprocess measures it on the whole clip and moves the sound; see its report"
+    return [graded("lip sync", value, abs(late), (40, inf), cure)]

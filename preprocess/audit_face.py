@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import numpy.typing as npt
 
@@ -109,7 +111,7 @@ def _closed(faces: list[Face], seconds: float) -> Finding:
     # Without closed lips in the clip the avatar cannot close its own in silence, the commonest
     # complaint there is; our clips have 6 to 51 %.
     cure = "add five seconds of silence with closed lips"
-    return graded("closed mouth", value, share, (0.08, None), cure)
+    return graded("closed mouth", value, share, (0.08, -inf), cure)
 
 
 def _column(faces: list[Face], name: str) -> npt.NDArray[np.float64]:

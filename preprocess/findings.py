@@ -27,25 +27,22 @@ class Finding:
     figure: float | None = None
 
 
-def graded(
-    name: str, value: str, figure: float, limits: tuple[float, float | None], cure: str
-) -> Finding:
+def graded(name: str, value: str, figure: float, limits: tuple[float, float], cure: str) -> Finding:
     """A finding whose grade follows from a number.
 
     Args:
         name: What was looked at.
         value: What was seen, in words.
         figure: The number.
-        limits: Where ``pass`` ends and, beyond it, where ``warn`` ends; None where even the worst
-            is no reason to refuse. More is better where the second is the smaller.
+        limits: Where ``pass`` ends and, beyond it, where ``warn`` ends; infinite where even the
+            worst is no reason to refuse. More is better where the second is the smaller.
         cure: What to do unless it passes.
     """
     good, usable = limits
-    fewer_is_better = usable is not None and usable > good
-    sign = -1 if fewer_is_better else 1
+    sign = -1 if usable > good else 1
     grade: Grade = "pass"
     if sign * figure < sign * good:
         grade = "warn"
-    if usable is not None and sign * figure < sign * usable:
+    if sign * figure < sign * usable:
         grade = "fail"
     return Finding(name, value, grade, "" if grade == "pass" else cure, round(figure, 4))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nerf_talker.audio.sound import write_wav
+from nerf_talker.data.sample_motion import perform
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess import audit as audit_module
 from nerf_talker.preprocess.audit import audit
@@ -147,11 +148,28 @@ def test_a_planted_fault_of_the_sound_is_found(graded_clip, change, name, grade)
     assert (finding.grade, bool(finding.cure)) == (grade, True), finding
 
 
+@pytest.mark.parametrize(("late", "grade"), [(0, "pass"), (4, "warn"), (-3, "warn")])
+def test_sound_out_of_step_with_the_lips_is_found(graded_clip, late, grade):
+    from scipy.signal import resample_poly
+
+    from nerf_talker.data.synthetic import sample_sound
+
+    performance = perform(45.0, 0)
+    seen = glance_of(seconds=45.0)
+    stretch = [
+        Look(k / FPS, 1, face(k / FPS, gap=performance.faces[k].gap)) for k in range(200, 1000)
+    ]
+    sound = np.roll(resample_poly(sample_sound(performance, 0), 2, 3), late * 640)
+    finding = graded_clip(replace(seen, stretch=stretch), sound)["lip sync"]
+    assert (finding.grade, finding.figure is not None) == (grade, True), finding
+    assert finding.figure == pytest.approx(40 * abs(late), abs=25)
+
+
 def test_limits_work_in_both_directions():
     more = [graded("a", "", x, (20, 6), "cure").grade for x in (25, 10, 3)]
     fewer = [graded("a", "", x, (0.1, 0.5), "cure").grade for x in (0.05, 0.3, 0.7)]
     assert more == fewer == ["pass", "warn", "fail"]
-    assert graded("a", "", -99, (20, None), "cure").grade == "warn"
+    assert graded("a", "", -99, (20, -np.inf), "cure").grade == "warn"
 
 
 def test_sharpness_falls_with_blur_and_ignores_light_and_size():
