@@ -137,7 +137,7 @@ def glance(clip: Path, models: Path | None = None, show: bool = False) -> Glance
         for index, (now, frame) in enumerate(frames):
             times.append(now - times[0] if times else now)
             if index % every == 0:
-                thumbs.append(_thumb(frame))
+                thumbs.append(_thumb(frame.frame))
             wanted = index in spread, index in stretch
             if not any(wanted):
                 continue

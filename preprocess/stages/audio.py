@@ -123,7 +123,7 @@ def _offset_warnings(found: Offset) -> list[str]:
 
 STAGE = Stage(
     name="audio",
-    version=2,
+    version=3,
     inputs=("ingest", "landmarks"),
     outputs=("audio.wav", "audio_features.npz"),
     options=("av_offset", "speech_features"),

@@ -19,6 +19,7 @@ from nerf_talker.preprocess.stage import read_records
 from .tiny import options
 
 NAMES = [stage.name for stage in STAGES]
+POSED = NAMES[NAMES.index("tracking") :]
 # A parent that only imports forks one child per run, so that a run costs no import; the child
 # kills itself with SIGKILL at the wanted point, which no handler and no `finally` sees.
 KILLER = """
@@ -127,6 +128,11 @@ def changes(tiny, folder):
         "audio_features": ("mfcc26", ["audio"]),
         "size": (80, NAMES),
         "fps": (50, NAMES),
+        "face": ("left", NAMES),
+        "scene": (1, NAMES),
+        "av_offset": (40.0, ["audio"]),
+        "landmarker": ("litert", NAMES),
+        "poses": ("pnp", POSED),
     }
 
 
