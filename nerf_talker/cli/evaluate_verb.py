@@ -162,7 +162,10 @@ def _videos(arguments: Arguments, pred: Path, truth: Path, out: Path) -> None:
         quiet=arguments.still,
     )
     report = evaluate_videos(pred, truth, out, options)
-    print(f"{report.frames} frames, {report.size} pixels, lips read by {report.reader.name}")
+    print(
+        f"{report.frames} frames, {report.size}x{report.height} pixels, "
+        f"lips read by {report.reader.name}"
+    )
     for note in [] if report.alignment is None else report.alignment.notes:
         print(note)
     print(report_text(report))

@@ -22,7 +22,7 @@ from nerf_talker.evaluate.boxes import REGIONS
 from nerf_talker.evaluate.charts import Line, chart
 from nerf_talker.evaluate.folder import prepare_folder
 from nerf_talker.evaluate.gaps import flat
-from nerf_talker.evaluate.html_parts import document, quiet, section
+from nerf_talker.evaluate.html_parts import document, heading, quiet, section
 from nerf_talker.evaluate.lips import Series
 from nerf_talker.evaluate.page import write_text
 from nerf_talker.evaluate.page_tables import MOTION_TITLES, REGION_TITLES, number
@@ -156,7 +156,7 @@ def _page(entries: Sequence[Entry]) -> str:
 def _table(entries: Sequence[Entry], figures: Sequence[tuple[str, str, int]], fair: bool) -> str:
     """Reports down, figures across; the best of a column with a direction is marked."""
     values = [flat(entry.report.metrics) for entry in entries]
-    head = "".join(f"<th>{escape(title)}</th>" for _, title, _ in figures)
+    head = "".join(f"<th>{heading(title)}</th>" for _, title, _ in figures)
     best = {p: _best([v[p] for v in values], t, d) if fair else set() for p, t, d in figures}
     rows = []
     for k, entry in enumerate(entries):

@@ -60,6 +60,8 @@ class Gaps:
             return self.sound
         if figure.startswith("speech") and self.expert is not None:
             return self.expert
+        if figure == "mouth_face_sharpness" and self.landmarks is None and "mouth" in self.regions:
+            return "the truth or the prediction is flat there"
         about_face = path.startswith("motion.") or figure in _LANDMARKS
         if about_face and figure != "closed_in_silence" and self.landmarks is not None:
             return f"no face landmarks: {self.landmarks}"
@@ -104,8 +106,6 @@ def _of_motion(figure: str) -> str:
         return "too few frames with a face, or a true head that does not move"
     if figure.startswith(("lipgap", "sync", "speech")):
         return "too few frames, or a lip gap or sound that does not change"
-    if figure == "mouth_face_sharpness":
-        return "the truth is flat or does not move there"
     return "too few frames with a face"
 
 

@@ -37,13 +37,21 @@ def grid(rows: Sequence[Sequence[str]], headline: int | None = 0) -> str:
     """A table whose first row holds the titles; body row ``headline`` stands out."""
     head, *body = rows
     parts = ["<div class='wide card'><table><thead><tr>"]
-    parts += [f"<th>{escape(cell)}</th>" for cell in head]
+    parts += [f"<th>{heading(cell)}</th>" for cell in head]
     parts.append("</tr></thead>")
     for number, row in enumerate(body):
         style = " class='headline'" if number == headline else ""
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
         parts.append(f"<tr{style}>{cells}</tr>")
     return "".join(parts) + "</table></div>"
+
+
+def heading(title: str) -> str:
+    """A column's title whose arrow stays on the line of its last word."""
+    text = escape(title)
+    for arrow in "↑↓→":
+        text = text.replace(f" {arrow}", f"\N{NO-BREAK SPACE}{arrow}")
+    return text.replace("→ ", "→\N{NO-BREAK SPACE}")
 
 
 def fact_table(rows: Iterable[tuple[str, str]]) -> str:

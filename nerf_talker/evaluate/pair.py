@@ -52,7 +52,7 @@ class PairOptions:
     networks: NetworkFiles = field(default_factory=NetworkFiles)
     pred_landmarks: Path | None = None
     truth_landmarks: Path | None = None
-    workers: int = 0
+    workers: int = 1
     quiet: bool = True
 
 

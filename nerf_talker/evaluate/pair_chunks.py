@@ -14,6 +14,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,6 +24,7 @@ import torch
 
 from nerf_talker import __version__
 from nerf_talker.atomic import atomic_path
+from nerf_talker.errors import InputError
 from nerf_talker.evaluate.alignment import Pairing
 from nerf_talker.evaluate.boxes import REGIONS, Boxes
 from nerf_talker.evaluate.film import SLOW_EVERY, Arrays, Film
@@ -35,6 +37,9 @@ from nerf_talker.weights.checks import file_sha256
 
 CHUNK = 60
 LEAD = 5
+WORTHWHILE = 3
+"""Chunks from which on starting other processes pays."""
+
 LAYOUT = 1
 """Changes when what a chunk holds or how it is measured changes."""
 
@@ -146,7 +151,7 @@ def measure_all(job: PairJob, store: ChunkStore, workers: int) -> Iterator[range
             todo.append(chunk)
         else:
             yield chunk
-    if min(workers, len(todo)) < 2:
+    if workers < 2 or len(todo) < WORTHWHILE:
         for chunk in todo:
             store.write(chunk, measure_chunk(job, chunk))
             yield chunk
@@ -159,6 +164,11 @@ def measure_all(job: PairJob, store: ChunkStore, workers: int) -> Iterator[range
         for done in as_completed(running):
             store.write(running[done], done.result())
             yield running[done]
+    except BrokenProcessPool:
+        raise InputError(
+            f"{job.pairing.pred.path}: a measuring process was ended from outside, perhaps for "
+            "want of memory; the same command goes on where it was, with --workers 1 in one process"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -63,8 +63,9 @@ class VideoFile:
                 unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
                 width, height = stream.codec_context.width, stream.codec_context.height
         except (av.FFmpegError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or "no usable frame times"
             raise InputError(
-                f"{path}: cannot be read as a video ({error}); export it again"
+                f"{path}: cannot be read as a video ({reason}); export it again"
             ) from None
         if len(ticks) < 2 or ticks[-1] == ticks[0]:
             raise InputError(f"{path}: holds {len(ticks)} frames with a time; give a longer video")
@@ -113,7 +114,8 @@ class VideoFile:
                     yield last
         except av.FFmpegError as error:
             raise InputError(
-                f"{self.path}: damaged after frame {max(shown, 0)} ({error}); export it again"
+                f"{self.path}: damaged after frame {max(shown, 0)} ({error.strerror}); "
+                "export it again"
             ) from None
 
     def _from(self, container: Any, stream: Any, first: int) -> Iterator[tuple[int, Any]]:

@@ -242,3 +242,21 @@ def test_a_folder_without_models_is_one_sentence(scene, tmp_path):
     options = PairOptions(networks=NetworkFiles(models=tmp_path / "nowhere"))
     with pytest.raises(InputError, match="no such folder"):
         evaluate_videos(scene[0] / "truth.mkv", scene[0] / "truth.mkv", tmp_path / "o", options)
+
+
+def _end_at_once(job, chunk):
+    import os
+
+    os._exit(3)
+
+
+def test_a_process_that_is_killed_is_one_sentence(scene, tmp_path, monkeypatch):
+    folder, options = scene
+    monkeypatch.setattr(pair_chunks, "measure_chunk", _end_at_once)
+    with pytest.raises(InputError, match="goes on where it was"):
+        evaluate_videos(
+            folder / "truth.mkv",
+            folder / "truth.mkv",
+            tmp_path / "out",
+            replace(options, workers=2),
+        )

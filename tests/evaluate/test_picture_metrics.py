@@ -94,6 +94,39 @@ def test_lpips_of_the_authors_example_images(lpips, name, wanted):
     assert distance == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the LPIPS example images are not here")
+@pytest.mark.parametrize("name, wanted", [("ex_p0", 0.5686), ("ex_p1", 0.4217)])
+def test_lpips_with_vgg_of_the_authors_example_images(name, wanted):
+    import imageio.v3 as imageio
+
+    path = locate("lpips_vgg.npz")
+    if path is None:
+        pytest.skip("lpips_vgg.npz is not on this machine")
+    network = Lpips(path)
+    reference, other = (imageio.imread(EXAMPLES / f"{n}.png") for n in ("ex_ref", name))
+    distance = network.distance(network.features(reference), network.features(other))
+    assert distance == pytest.approx(wanted, abs=1e-4)
+
+
+def test_lpips_knows_its_network_by_its_weights(tmp_path):
+    rng = np.random.default_rng(0)
+    depth, shapes = 3, []
+    for block, layers in zip((2, 3, 4, 5, 5), (2, 2, 3, 3, 3), strict=True):
+        for _ in range(layers):
+            shapes.append((block, depth, 3, 3))
+            depth = block
+    arrays = {f"conv{i}.weight": rng.normal(size=shape) for i, shape in enumerate(shapes)}
+    arrays |= {f"conv{i}.bias": np.zeros(shape[0]) for i, shape in enumerate(shapes)}
+    arrays |= {f"lin{i}": np.ones(count) for i, count in enumerate((2, 3, 4, 5, 5))}
+    np.savez(tmp_path / "vgg.npz", **{k: v.astype(np.float32) for k, v in arrays.items()})
+    taps = Lpips(tmp_path / "vgg.npz").features(picture(1, 64))
+    assert [tuple(tap.shape) for tap in taps] == [
+        (1, 2, 64, 64), (1, 3, 32, 32), (1, 4, 16, 16), (1, 5, 8, 8), (1, 5, 4, 4),
+    ]  # fmt: skip
+    for tap in taps:
+        assert float(tap.square().sum(1).max()) == pytest.approx(1, abs=1e-4)
+
+
 def test_lpips_needs_31_pixels(lpips):
     smallest = picture(1, 31)
     assert large_enough(smallest) and not large_enough(smallest[1:])
