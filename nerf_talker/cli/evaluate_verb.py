@@ -29,6 +29,7 @@ class Arguments:
         drive: What moves the avatar's mouth: the clip's sound or its tracked landmarks.
         split: Time range of the dataset's clip to measure.
         save_video: Also write pred.mkv, pred_head_only.mkv, truth.mkv and speech.wav, lossless.
+        peer: Videos of other systems on the frames of truth.mkv, each a row of the avatar's table.
         audio: Sound of the true video, if not its own.
         pred_landmarks: NPZ or NPY of (frames, 478, 2 or 3) pixels of --pred, instead of MediaPipe.
         truth_landmarks: The same of --truth.
@@ -51,6 +52,7 @@ class Arguments:
     drive: Literal["audio", "landmarks"] = "audio"
     split: Literal["train", "val", "test"] = "test"
     save_video: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    peer: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VIDEO ...")] = ()
     audio: Path | None = None
     pred_landmarks: Path | None = None
     truth_landmarks: Path | None = None
@@ -92,7 +94,7 @@ class Arguments:
         """An option that would do nothing in this use."""
         default = Arguments()
         only = {
-            "an avatar": (avatar, ("drive", "split", "save_video")),
+            "an avatar": (avatar, ("drive", "split", "save_video", "peer")),
             "two videos": (videos, ("audio", "pred_landmarks", "truth_landmarks", "workers")),
             "an avatar or two videos": (
                 avatar or videos,
@@ -138,6 +140,7 @@ def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> Non
         models=arguments.models,
         fid_network=arguments.fid_network,
         identity_network=arguments.identity_network,
+        peers=arguments.peer,
     )
     report = evaluate(avatar, dataset, out, options)
     print(

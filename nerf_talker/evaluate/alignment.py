@@ -22,6 +22,16 @@ SHAPE_TOLERANCE = 0.02
 """Relative difference of the aspect ratios above which a comparison is refused."""
 
 
+def fitted(picture: ByteArray, width: int, height: int) -> ByteArray:
+    """A picture at another size: area means when it shrinks, cubic when it grows."""
+    import cv2
+
+    if picture.shape[1::-1] == (width, height):
+        return picture
+    method = cv2.INTER_AREA if picture.shape[1] > width else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)
+
+
 @dataclass(frozen=True)
 class Pairing:
     """Which predicted frame stands beside which true one.
@@ -64,14 +74,7 @@ class Pairing:
 
     def fitted(self, picture: ByteArray) -> ByteArray:
         """A predicted picture at the truth's size."""
-        import cv2
-
-        size = (self.truth.width, self.truth.height)
-        if picture.shape[1::-1] == size:
-            return picture
-        shrinks = picture.shape[1] > size[0]
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+        return fitted(picture, self.truth.width, self.truth.height)
 
     def described(self) -> Alignment:
         """What the report says about it."""

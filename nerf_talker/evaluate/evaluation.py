@@ -21,10 +21,11 @@ from nerf_talker.evaluate.figures import Scene, row_metrics, truth_figures
 from nerf_talker.evaluate.folder import prepare_folder
 from nerf_talker.evaluate.gaps import Gaps, not_measured
 from nerf_talker.evaluate.lips import correlation
-from nerf_talker.evaluate.measurement import Instruments, Measurement, Watcher, measure
+from nerf_talker.evaluate.measurement import ROWS, Instruments, Measurement, Watcher, measure
 from nerf_talker.evaluate.networks import NetworkFiles, open_networks
 from nerf_talker.evaluate.notes import notes
 from nerf_talker.evaluate.page import REPORT_FILES, write_report
+from nerf_talker.evaluate.peers import open_peers, peer_pictures
 from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.readers import open_reader
 from nerf_talker.evaluate.rows import Heard
@@ -60,6 +61,7 @@ class EvaluateOptions:
         models: Folder to look for model files in first.
         fid_network: TorchScript of the features for FID and KID.
         identity_network: TorchScript of the face embedding.
+        peers: Videos of other systems on the same frames, ``NAME=VIDEO`` each.
     """
 
     drive: Drive = "audio"
@@ -69,6 +71,7 @@ class EvaluateOptions:
     models: Path | None = None
     fid_network: Path | None = None
     identity_network: Path | None = None
+    peers: tuple[str, ...] = ()
 
     def networks(self) -> NetworkFiles:
         """Where networks come from."""
@@ -143,12 +146,14 @@ def evaluate_frames(
 
     Raises:
         AvatarError: The renderer's frames do not fit.
-        InputError: The report folder cannot be made, or there is no folder ``options.models``.
+        InputError: The report folder cannot be made, there is no folder ``options.models``, or a
+            peer's video does not fit.
     """
     if options.models is not None and not options.models.is_dir():
         raise InputError(f"{options.models}: no such folder; give one that holds model files")
-    prepare_folder(report_dir, (*REPORT_FILES, *VIDEOS, SPEECH_FILE))
     frames = dataset.manifest.range(options.split)
+    peers = open_peers(options.peers, len(frames), dataset.manifest.fps)
+    prepare_folder(report_dir, (*REPORT_FILES, *VIDEOS, SPEECH_FILE))
     instruments = open_instruments(dataset, frames, options.networks())
     sound, fps = _split_sound(dataset, frames), dataset.manifest.fps
     with ExitStack() as stack:
@@ -156,7 +161,11 @@ def evaluate_frames(
         watchers: list[Watcher] = [lambda truth, own, head_only: player.add(truth, own)]
         if options.save_video:
             watchers.append(_video_watcher(stack, report_dir, dataset))
-        done = measure(dataset, frames, rendered, instruments, watchers, options.quiet)
+        others = {
+            name: peer_pictures(video, len(frames), dataset.manifest.size)
+            for name, video in peers.items()
+        }
+        done = measure(dataset, frames, rendered, instruments, watchers, others, options.quiet)
     done.clip = player.clip
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
@@ -222,6 +231,7 @@ def _report(
         metrics=rows["own"],
         head_only=rows["head_only"],
         baselines=Baselines(mean_frame=rows["mean_frame"], nearest_frame=rows["nearest_frame"]),
+        peers={name: row for name, row in rows.items() if name not in ROWS},
         speed=Speed(
             render_fps=_rate(len(done.frames), done.render_seconds),
             end_to_end_fps=_rate(len(done.frames), done.seconds),

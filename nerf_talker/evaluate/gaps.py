@@ -122,7 +122,9 @@ def not_measured(rows: Mapping[str, Metrics], gaps: Gaps) -> dict[str, str]:
         if len(empty) == len(rows) and len(set(why.values())) == 1:
             reasons[path] = why[empty[0]]
         else:
-            reasons.update({f"{JSON_PLACE[name]}.{path}": why[name] for name in empty})
+            reasons.update(
+                {f"{JSON_PLACE.get(name, f'peers.{name}')}.{path}": why[name] for name in empty}
+            )
     return _without_repeats(reasons)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,6 +107,7 @@ def measure(
     rendered: Iterable[PortraitFrame],
     instruments: Instruments,
     watchers: Sequence[Watcher] = (),
+    peers: Mapping[str, Iterator[ByteArray]] = MappingProxyType({}),
     quiet: bool = True,
 ) -> Measurement:
     """Compare rendered frames with the true ones in one pass and constant memory.
@@ -116,13 +118,14 @@ def measure(
         rendered: One picture per frame, in the same order; consumed as it is measured.
         instruments: What measures.
         watchers: Told every frame's pictures.
+        peers: One picture per frame of each further row, by its name.
         quiet: No progress bar.
 
     Raises:
         AvatarError: The renderer gives another size, too few frames or non-finite pixels.
     """
     networks = instruments.networks
-    rows = {name: Row(networks) for name in ROWS}
+    rows = {name: Row(networks) for name in (*ROWS, *peers)}
     done = Measurement(frames, rows, Film(), Gallery(frames))
     train = dataset.manifest.range("train")
     average = mean_frame(dataset.frames, train)
@@ -130,7 +133,7 @@ def measure(
     start = perf_counter()
     with ExitStack() as stack:
         readers = {
-            name: stack.enter_context(instruments.reader.video()) for name in ("truth", *ROWS)
+            name: stack.enter_context(instruments.reader.video()) for name in ("truth", *rows)
         }
         readers["mean_frame"] = _StillReader(readers["mean_frame"])
         portraits = _timed(rendered, frames, dataset.manifest.size, done)
@@ -146,6 +149,7 @@ def measure(
                 "head_only": head_over_truth(portrait, picture, dataset.head_mask(frame)),
                 "mean_frame": average,
                 "nearest_frame": np.asarray(dataset.frames[nearest[index]]),
+                **{name: next(shown) for name, shown in peers.items()},
             }
             for name, shown in pictures.items():
                 rows[name].add(shown, truth, readers[name].read(shown, frame))

@@ -74,7 +74,7 @@ def region_table(metrics: Metrics) -> str:
 def motion_table(report: Report) -> str:
     """Figures of motion down, rows of the report across, the truth's own last."""
     rows = report.rows()
-    lines = [["figure", *(ROW_SHORT[name] for name in rows), "truth"]]
+    lines = [["figure", *(ROW_SHORT.get(name, name) for name in rows), "truth"]]
     for name, title in MOTION_TITLES.items():
         cells = [number(getattr(row.motion, name), _digits(name)) for row in rows.values()]
         lines.append([title, *cells, _true_value(report, name)])

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from nerf_talker.config import StrictModel
 from nerf_talker.data.manifest import SplitName
 from nerf_talker.evaluate.figure_groups import MotionFigures, Regions
@@ -188,6 +190,7 @@ class Report(StrictModel):
         metrics: The talker's own picture, or the predicted video.
         head_only: The head over the true frame; null for two videos.
         baselines: Rows that cost no training; null for two videos.
+        peers: Videos of other systems on the same frames, by name.
         speed: Frames per second and seconds.
         environment: The machine.
         subject: Who is shown, or the truth's file name.
@@ -210,6 +213,7 @@ class Report(StrictModel):
     metrics: Metrics
     head_only: Metrics | None
     baselines: Baselines | None
+    peers: dict[str, Metrics] = Field(default_factory=dict)
     speed: Speed
     environment: dict[str, str]
     subject: str
@@ -228,4 +232,4 @@ class Report(StrictModel):
         if self.baselines is not None:
             rows["mean_frame"] = self.baselines.mean_frame
             rows["nearest_frame"] = self.baselines.nearest_frame
-        return rows
+        return rows | self.peers

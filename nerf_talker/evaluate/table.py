@@ -55,7 +55,7 @@ def table(report: Report) -> list[list[str]]:
     """Rows of cells, titles first; the truth's own sync and jitter come last."""
     rows = [["", *(column.title for column in COLUMNS)]]
     for name, metrics in report.rows().items():
-        rows.append([ROW_TITLES[name], *(_cell(metrics, column) for column in COLUMNS)])
+        rows.append([ROW_TITLES.get(name, name), *(_cell(metrics, column) for column in COLUMNS)])
     known = {k: v for k, v in report.truth.model_dump().items() if k in Metrics.model_fields}
     truth = Metrics(**known)
     rows.append([TRUTH_TITLE, *(_cell(truth, column, blank="") for column in COLUMNS)])
