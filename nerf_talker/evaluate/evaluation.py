@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from nerf_talker.audio.sound import write_wav
@@ -15,31 +14,23 @@ from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import DatasetFiles, SplitName
 from nerf_talker.drive.self_driven import render_frames
 from nerf_talker.errors import AvatarError, DatasetError, InputError
+from nerf_talker.evaluate.avatar_report import AvatarRun, avatar_report
 from nerf_talker.evaluate.boxes import mean_boxes
-from nerf_talker.evaluate.environment import environment
-from nerf_talker.evaluate.figures import Scene, row_metrics, truth_figures
+from nerf_talker.evaluate.figures import Scene
 from nerf_talker.evaluate.folder import prepare_folder
-from nerf_talker.evaluate.gaps import Gaps, not_measured
-from nerf_talker.evaluate.lips import correlation
-from nerf_talker.evaluate.measurement import ROWS, Instruments, Measurement, Watcher, measure
+from nerf_talker.evaluate.kept import KeptFrames, Shown, shown_frames
+from nerf_talker.evaluate.measurement import Instruments, Measurement, Watcher, measure
 from nerf_talker.evaluate.networks import NetworkFiles, open_networks
-from nerf_talker.evaluate.notes import notes
 from nerf_talker.evaluate.page import REPORT_FILES, write_report
-from nerf_talker.evaluate.peers import open_peers, peer_pictures
+from nerf_talker.evaluate.peers import Peers, open_peers, peer_pictures
 from nerf_talker.evaluate.player import Player
+from nerf_talker.evaluate.portraits import TimedPortraits
 from nerf_talker.evaluate.readers import open_reader
 from nerf_talker.evaluate.rows import Heard
-from nerf_talker.evaluate.schema import (
-    Baselines,
-    Metrics,
-    ReaderInfo,
-    Report,
-    Speed,
-)
+from nerf_talker.evaluate.schema import Report
 from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.evaluate.speech_expert import expected_gaps
 from nerf_talker.evaluate.videos import lossless_video
-from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.train.avatar import load_avatar
 from nerf_talker.train.driving import Drive
 from nerf_talker.types import ByteArray, PortraitFrame
@@ -83,6 +74,8 @@ def evaluate(
 ) -> Report:
     """Render a split with an avatar, measure it, and write the report's files.
 
+    A run that was stopped renders no frame again, as long as its inputs are the same.
+
     Args:
         avatar_or_run: An avatar file, or the run folder that holds ``avatar.safetensors``.
         dataset: The dataset folder whose frames are the truth.
@@ -106,10 +99,10 @@ def evaluate(
             f"holds '{data.audio.extractor}'; evaluate on the dataset it was trained on, or use "
             "--drive landmarks"
         )
-    rendered = render_frames(avatar.talker, data, frames, options.drive)
-    return evaluate_frames(
-        data, rendered, report_dir, options, {**avatar.metadata.model_dump(), "avatar": str(path)}
-    )
+    kept = KeptFrames(report_dir, path, data, options.drive)
+    rendered = render_frames(avatar.talker, data, kept.missing(frames), options.drive)
+    metadata = {**avatar.metadata.model_dump(), "avatar": str(path)}
+    return evaluate_frames(data, rendered, report_dir, options, metadata, kept)
 
 
 def find_avatar(avatar_or_run: Path) -> Path:
@@ -134,15 +127,17 @@ def evaluate_frames(
     report_dir: Path,
     options: EvaluateOptions,
     metadata: Mapping[str, object],
+    kept: KeptFrames | None = None,
 ) -> Report:
     """Measure rendered frames of one split and write the report's files.
 
     Args:
         dataset: The opened dataset.
-        rendered: One picture per frame of the split, in order.
+        rendered: One picture per frame of the split that is not kept, in order.
         report_dir: Made if needed.
         options: How to evaluate; ``drive`` is only stated in the report.
         metadata: Of the avatar: ``avatar``, ``train_seconds``, ``preprocess_seconds``.
+        kept: Frames that an earlier run left, and where this run leaves its own.
 
     Raises:
         AvatarError: The renderer's frames do not fit.
@@ -154,19 +149,14 @@ def evaluate_frames(
     frames = dataset.manifest.range(options.split)
     peers = open_peers(options.peers, len(frames), dataset.manifest.fps)
     prepare_folder(report_dir, (*REPORT_FILES, *VIDEOS, SPEECH_FILE))
+    if kept is not None:
+        kept.prepare()
     instruments = open_instruments(dataset, frames, options.networks())
+    wanted = frames if kept is None else kept.missing(frames)
+    portraits = TimedPortraits(rendered, wanted, dataset.manifest.size)
+    compared = shown_frames(dataset, frames, portraits, kept)
     sound, fps = _split_sound(dataset, frames), dataset.manifest.fps
-    with ExitStack() as stack:
-        player = stack.enter_context(Player(len(frames), fps, sound))
-        watchers: list[Watcher] = [lambda truth, own, head_only: player.add(truth, own)]
-        if options.save_video:
-            watchers.append(_video_watcher(stack, report_dir, dataset))
-        others = {
-            name: peer_pictures(video, len(frames), dataset.manifest.size)
-            for name, video in peers.items()
-        }
-        done = measure(dataset, frames, rendered, instruments, watchers, others, options.quiet)
-    done.clip = player.clip
+    done = _measured(dataset, frames, compared, instruments, peers, sound, report_dir, options)
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
     energy = None if sound is None else log_energy(sound, range(len(frames)), fps)
@@ -179,9 +169,35 @@ def evaluate_frames(
         fps,
         instruments.reader.missing_landmarks is None,
     )
-    report = _report(dataset, done, instruments, scene, options, metadata)
+    run = AvatarRun(options.split, options.drive, metadata, portraits.fps)
+    report = avatar_report(dataset, done, instruments, scene, run)
     write_report(report_dir, report, done, scene)
+    if kept is not None:
+        kept.remove()
     return report
+
+
+def _measured(
+    dataset: Dataset,
+    frames: range,
+    compared: Iterator[Shown],
+    instruments: Instruments,
+    peers: Peers,
+    sound: Sound | None,
+    report_dir: Path,
+    options: EvaluateOptions,
+) -> Measurement:
+    """One pass over the frames, with the page's small video and, where asked for, lossless ones."""
+    fps, size = dataset.manifest.fps, dataset.manifest.size
+    others = {name: peer_pictures(video, len(frames), size) for name, video in peers.items()}
+    with ExitStack() as stack:
+        player = stack.enter_context(Player(len(frames), fps, sound))
+        watchers: list[Watcher] = [lambda truth, own, head_only: player.add(truth, own)]
+        if options.save_video:
+            watchers.append(_video_watcher(stack, report_dir, dataset))
+        done = measure(dataset, frames, compared, instruments, watchers, others, options.quiet)
+    done.clip = player.clip
+    return done
 
 
 def open_instruments(dataset: Dataset, frames: range, files: NetworkFiles) -> Instruments:
@@ -209,85 +225,3 @@ def _video_watcher(stack: ExitStack, folder: Path, dataset: Dataset) -> Watcher:
 def _split_sound(dataset: Dataset, frames: range) -> Sound | None:
     path, fps = DatasetFiles(dataset.root).sound, dataset.manifest.fps
     return read_sound(path).slice(frames.start / fps, frames.stop / fps) if path.is_file() else None
-
-
-def _report(
-    dataset: Dataset,
-    done: Measurement,
-    instruments: Instruments,
-    scene: Scene,
-    options: EvaluateOptions,
-    metadata: Mapping[str, object],
-) -> Report:
-    reader, manifest = instruments.reader, dataset.manifest
-    rows = {name: row_metrics(row, scene) for name, row in done.rows.items()}
-    train_seconds = _number(metadata.get("train_seconds"))
-    return Report(
-        frames=len(done.frames),
-        split=options.split,
-        size=manifest.size,
-        fps=manifest.fps,
-        drive=options.drive,
-        metrics=rows["own"],
-        head_only=rows["head_only"],
-        baselines=Baselines(mean_frame=rows["mean_frame"], nearest_frame=rows["nearest_frame"]),
-        peers={name: row for name, row in rows.items() if name not in ROWS},
-        speed=Speed(
-            render_fps=_rate(len(done.frames), done.render_seconds),
-            end_to_end_fps=_rate(len(done.frames), done.seconds),
-            train_seconds=train_seconds,
-            preprocess_seconds=_number(metadata.get("preprocess_seconds"))
-            or manifest.preprocess_seconds,
-        ),
-        environment=environment(),
-        subject=manifest.subject,
-        avatar=str(metadata.get("avatar", "")),
-        truth=truth_figures(scene),
-        reader=_reader_info(dataset, done, reader.name),
-        not_measured=_missing(rows, done, instruments, scene.heard, train_seconds),
-        notes=notes(reader.name, options.drive),
-    )
-
-
-def _missing(
-    rows: dict[str, Metrics],
-    done: Measurement,
-    instruments: Instruments,
-    heard: Heard,
-    train_seconds: float | None,
-) -> dict[str, str]:
-    gaps = Gaps(
-        instruments.networks.missing,
-        instruments.reader.missing_landmarks,
-        "the dataset holds no sound" if heard.energy is None else None,
-        None,
-        frozenset(n for n, row in done.rows.items() if row.without_face == len(done.frames)),
-        frozenset(region for boxes in done.boxes for region in boxes),
-    )
-    reasons = not_measured(rows, gaps)
-    if train_seconds is None:
-        reasons["speed.train_seconds"] = "the avatar does not state it"
-    return reasons
-
-
-def _reader_info(dataset: Dataset, done: Measurement, name: str) -> ReaderInfo:
-    gaps = done.truth.gap_series()
-    tracked = lip_gap(dataset.track.landmarks[done.frames.start : done.frames.stop])
-    apart = (gaps - tracked)[np.isfinite(gaps)]
-    return ReaderInfo(
-        name=name,
-        track_corr=correlation(gaps, tracked),
-        track_error=float(np.sqrt(np.mean(apart**2))) if apart.size else None,
-    )
-
-
-def _rate(count: int, seconds: float) -> float | None:
-    return count / seconds if seconds > 0 else None
-
-
-def _number(value: object) -> float | None:
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from nerf_talker.errors import AvatarError
 from nerf_talker.evaluate.baselines import mean_frame, nearest_frames
 from nerf_talker.evaluate.boxes import Boxes, region_boxes
-from nerf_talker.evaluate.composite import head_over_truth, own
 from nerf_talker.evaluate.film import SLOW_EVERY, Film
 from nerf_talker.evaluate.gallery import Exhibit, Gallery
+from nerf_talker.evaluate.kept import Shown
 from nerf_talker.evaluate.networks import Networks
 from nerf_talker.evaluate.player import Clip
 from nerf_talker.evaluate.readers import FrameReader, LipReader, Reading
 from nerf_talker.evaluate.rows import Row, TruthFrame, lpips_taps
-from nerf_talker.types import ByteArray, FloatArray, PortraitFrame
+from nerf_talker.types import ByteArray, FloatArray
 
 if TYPE_CHECKING:
     from nerf_talker.data.dataset import Dataset
@@ -57,7 +56,6 @@ class Measurement:
         boxes: Regions of every frame.
         gallery: Pictures for the page.
         clip: The page's small video, empty without one.
-        render_seconds: Spent inside the renderer.
         seconds: Spent in all.
     """
 
@@ -67,7 +65,6 @@ class Measurement:
     gallery: Gallery
     clip: Clip = field(default_factory=Clip)
     boxes: list[Boxes] = field(default_factory=list)
-    render_seconds: float = 0.0
     seconds: float = 0.0
 
     def add_truth(self, truth: TruthFrame, networks: Networks) -> None:
@@ -104,7 +101,7 @@ class _StillReader:
 def measure(
     dataset: Dataset,
     frames: range,
-    rendered: Iterable[PortraitFrame],
+    compared: Iterable[Shown],
     instruments: Instruments,
     watchers: Sequence[Watcher] = (),
     peers: Mapping[str, Iterator[ByteArray]] = MappingProxyType({}),
@@ -115,14 +112,12 @@ def measure(
     Args:
         dataset: Where the truth and the baselines come from.
         frames: Frames of the clip, in order.
-        rendered: One picture per frame, in the same order; consumed as it is measured.
+        compared: Own and head-only picture of every frame, in the same order; consumed as they
+            are measured.
         instruments: What measures.
         watchers: Told every frame's pictures.
         peers: One picture per frame of each further row, by its name.
         quiet: No progress bar.
-
-    Raises:
-        AvatarError: The renderer gives another size, too few frames or non-finite pixels.
     """
     networks = instruments.networks
     rows = {name: Row(networks) for name in (*ROWS, *peers)}
@@ -136,8 +131,7 @@ def measure(
             name: stack.enter_context(instruments.reader.video()) for name in ("truth", *rows)
         }
         readers["mean_frame"] = _StillReader(readers["mean_frame"])
-        portraits = _timed(rendered, frames, dataset.manifest.size, done)
-        for index, portrait in enumerate(tqdm(portraits, "evaluate", len(frames), disable=quiet)):
+        for index, pair in enumerate(tqdm(compared, "evaluate", len(frames), disable=quiet)):
             frame = frames[index]
             picture = np.asarray(dataset.frames[frame])
             reading = readers["truth"].read(picture, frame)
@@ -145,8 +139,8 @@ def measure(
             truth = true_frame(picture, reading, networks, index % SLOW_EVERY == 0, tracked)
             done.add_truth(truth, networks)
             pictures = {
-                "own": own(portrait),
-                "head_only": head_over_truth(portrait, picture, dataset.head_mask(frame)),
+                "own": pair.own,
+                "head_only": pair.head_only,
                 "mean_frame": average,
                 "nearest_frame": np.asarray(dataset.frames[nearest[index]]),
                 **{name: next(shown) for name, shown in peers.items()},
@@ -181,30 +175,3 @@ def true_frame(
     boxes = region_boxes(points, *picture.shape[:2])
     taps = lpips_taps(networks, picture, boxes) if slow else {}
     return TruthFrame(picture, boxes, reading, slow, taps)
-
-
-def _timed(
-    rendered: Iterable[PortraitFrame], frames: range, size: int, done: Measurement
-) -> Iterator[PortraitFrame]:
-    """The renderer's frames, checked, while the time spent inside it is added up."""
-    stream = iter(rendered)
-    for frame in frames:
-        start = perf_counter()
-        portrait = next(stream, None)
-        done.render_seconds += perf_counter() - start
-        if portrait is None:
-            raise AvatarError(
-                f"the renderer stopped before frame {frame}, wanted are frames "
-                f"{frames.start} to {frames.stop - 1}; train the avatar again"
-            )
-        if portrait.rgb.shape != (size, size, 3):
-            height, width = portrait.rgb.shape[:2]
-            raise AvatarError(
-                f"the avatar renders {width}x{height} pixels but the dataset holds {size}x{size}; "
-                f"evaluate it on the dataset it was trained on"
-            )
-        if not all(np.isfinite(part).all() for part in vars(portrait).values()):
-            raise AvatarError(
-                f"the avatar renders non-finite pixels in frame {frame}; train it again"
-            )
-        yield portrait

@@ -87,10 +87,14 @@ NO_NETWORKS = Networks(None, None, None, None, {})
 """For putting finished measurements together."""
 
 
-def open_networks(files: NetworkFiles) -> Networks:
+def open_networks(files: NetworkFiles, fetch: bool = True) -> Networks:
     """Load what is there.
 
     The small AlexNet is fetched when it can be; VGG16 (59 MB) is used only where it already lies.
+
+    Args:
+        files: Where networks come from.
+        fetch: Whether to try AlexNet's network sources after the folders.
 
     Raises:
         WeightsError: A file that the user named is no network.
@@ -100,7 +104,7 @@ def open_networks(files: NetworkFiles) -> Networks:
     missing: dict[str, str] = {}
     alex = vgg = None
     try:
-        alex = Lpips(resolve(WEIGHTS, files.models))
+        alex = Lpips(resolve(WEIGHTS, files.models, fetch))
     except WeightsError as error:
         missing["lpips"] = str(error)
     vgg_path = locate(VGG_WEIGHTS, files.models)

@@ -78,7 +78,8 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
     job = _job(Pairing.of(VideoFile.open(pred), VideoFile.open(truth)), options)
     # What is missing is told, and files that do not fit are refused, before any work.
     missing = open_networks(job.networks).missing
-    readers = job.truth_reader.open(), job.pred_reader.open()
+    own_marks = options.truth_landmarks is not None
+    readers = job.truth_reader.open(fetch=True), job.pred_reader.open(fetch=own_marks)
     blind = readers[0].missing_landmarks or readers[1].missing_landmarks
     sound = _sound(job.pairing, options.audio)
     prepare_folder(report_dir, REPORT_FILES)

@@ -109,12 +109,14 @@ class ChunkStore:
 
 def measure_chunk(job: PairJob, chunk: range) -> Arrays:
     """Measure the true frames ``chunk`` against their predicted ones."""
-    networks = open_networks(job.networks)
+    # Whoever made the job has tried the network already.
+    networks = open_networks(job.networks, fetch=False)
     film, row, boxes = Film(), Row(networks), []
     pairing, first = job.pairing, max(chunk.start - LEAD, 0)
     numbers = range(first, chunk.stop)
     matches = list(pairing.matches[first : chunk.stop])
-    with job.truth_reader.open().video() as truth_eyes, job.pred_reader.open().video() as pred_eyes:
+    readers = [files.open(fetch=False) for files in (job.truth_reader, job.pred_reader)]
+    with readers[0].video() as truth_eyes, readers[1].video() as pred_eyes:
         pairs = zip(
             numbers,
             pairing.truth.pictures(list(numbers)),

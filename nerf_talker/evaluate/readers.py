@@ -101,13 +101,18 @@ class MediaPipeReader:
     name = "mediapipe"
     missing_landmarks: str | None = None
 
-    def __init__(self, models: Path | None = None) -> None:
-        """``models`` is a folder to look for the model file in first."""
+    def __init__(self, models: Path | None = None, fetch: bool = True) -> None:
+        """Find the model file and try it.
+
+        Args:
+            models: Folder to look for it in first.
+            fetch: Whether to try its network sources after the folders.
+        """
         from mediapipe.tasks.python import vision
 
         from nerf_talker.weights import resolve
 
-        self._path = resolve("face_landmarker.task", models)
+        self._path = resolve("face_landmarker.task", models, fetch)
         self._vision = vision
         with self.video():
             pass

@@ -96,8 +96,11 @@ class ReaderFiles:
     frames: int
     scale: float
 
-    def open(self) -> LipReader:
+    def open(self, fetch: bool) -> LipReader:
         """The reader.
+
+        Args:
+            fetch: Whether to try a model's network sources after the folders.
 
         Raises:
             InputError: The user's landmarks do not fit.
@@ -105,7 +108,7 @@ class ReaderFiles:
         if self.landmarks is not None:
             return SuppliedReader(self.landmarks, self.frames, self.scale)
         try:
-            return MediaPipeReader(self.models)
+            return MediaPipeReader(self.models, fetch)
         except (WeightsError, ImportError, OSError) as error:
             return BlindReader(" ".join(str(error).split()))
 
