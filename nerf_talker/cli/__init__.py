@@ -21,7 +21,7 @@ VERBS = {
     "preprocess": "clip -> dataset, resumable, ends with a report",
     "train": "dataset -> run folder with an avatar",
     "render": "avatar + new speech -> video with sound",
-    "evaluate": "measure an avatar on held-out frames; writes report.json and report.html",
+    "evaluate": "measure an avatar on held-out frames, or any video; writes a report",
     "models": "third-party model files: list, fetch",
     "doctor": "what this machine can do; self-test of every numeric op",
 }

@@ -63,7 +63,9 @@ class Gaps:
         if figure == "mouth_face_sharpness" and self.landmarks is None and "mouth" in self.regions:
             return "the truth or the prediction is flat there"
         about_face = path.startswith("motion.") or figure in _LANDMARKS
-        if about_face and figure != "closed_in_silence" and self.landmarks is not None:
+        if self.landmarks is not None and (
+            row in self.blind or (about_face and figure != "closed_in_silence")
+        ):
             return f"no face landmarks: {self.landmarks}"
         if row in self.blind:
             return "no face was found in any frame"
@@ -79,7 +81,9 @@ class Gaps:
         if figure == "cpbd" and region not in CPBD_REGIONS:
             return "taken in the whole frame and the face only"
         if region not in self.regions:
-            if row in self.blind or self.landmarks is not None:
+            if self.landmarks is not None:
+                return f"no face landmarks, so there are no regions: {self.landmarks}"
+            if row in self.blind:
                 return "no face was found in the truth, so there are no regions"
             return "the region lies outside the frame"
         sizes = {"ms_ssim": SMALLEST_MS_SSIM}

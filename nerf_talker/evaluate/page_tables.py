@@ -37,8 +37,8 @@ ROW_SHORT = {
 }
 
 TILES = (
-    ("psnr_face", "PSNR of the face, dB", 1),
-    ("psnr_mouth", "PSNR of the mouth, dB", 1),
+    ("psnr_face", "face PSNR, dB", 1),
+    ("psnr_mouth", "mouth PSNR, dB", 1),
     ("lpips", "LPIPS", 3),
     ("lmd", "LMD, px at 512", 2),
     ("lipgap_corr", "lip correlation", 2),

@@ -197,7 +197,8 @@ def test_without_any_face_finder_pictures_are_still_measured(scene, tmp_path, mo
     report = evaluate_videos(video, video, tmp_path / "out", PairOptions(workers=1))
     assert report.reader.name == "none" and report.metrics.psnr == 100
     assert report.metrics.psnr_face is None and report.metrics.frames_without_face is None
-    assert "face_landmarker.task" in report.not_measured["lmd"]
+    for figure in ("lmd", "lipgap_corr", "motion.closed_in_silence", "mouth_face_sharpness"):
+        assert "face_landmarker.task" in report.not_measured[figure]
     assert "lpips_alex.npz" in report.not_measured["lpips"]
     assert "regions" in report.not_measured["regions.mouth.psnr"]
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
