@@ -37,6 +37,7 @@ class Arguments:
         models: Folder to look for model files in first.
         fid_network: TorchScript from (1, 3, H, W) uint8 RGB to features, for FID and KID.
         identity_network: TorchScript from (1, 3, 112, 112) RGB in [-1, 1] to a face embedding.
+        sync_expert: Lip-sync expert to use; the dataset's own, learned once, when not given.
         quiet: No progress bar.
     """
 
@@ -60,6 +61,7 @@ class Arguments:
     models: Path | None = None
     fid_network: Path | None = None
     identity_network: Path | None = None
+    sync_expert: Path | None = None
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
 
     @property
@@ -94,7 +96,7 @@ class Arguments:
         """An option that would do nothing in this use."""
         default = Arguments()
         only = {
-            "an avatar": (avatar, ("drive", "split", "save_video", "peer")),
+            "an avatar": (avatar, ("drive", "split", "save_video", "sync_expert", "peer")),
             "two videos": (videos, ("audio", "pred_landmarks", "truth_landmarks", "workers")),
             "an avatar or two videos": (
                 avatar or videos,
@@ -131,6 +133,7 @@ def run(argv: list[str]) -> int:
 def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> None:
     from nerf_talker.cli.report_text import report_text
     from nerf_talker.evaluate import EvaluateOptions, evaluate
+    from nerf_talker.evaluate.sync_report import EXPERT
 
     options = EvaluateOptions(
         drive=arguments.drive,
@@ -141,11 +144,13 @@ def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> Non
         fid_network=arguments.fid_network,
         identity_network=arguments.identity_network,
         peers=arguments.peer,
+        sync_expert=arguments.sync_expert,
     )
     report = evaluate(avatar, dataset, out, options)
     print(
         f"{report.frames} frames, split {report.split}, {report.size} pixels, "
-        f"mouth driven by {report.drive}, lips read by {report.reader.name}"
+        f"mouth driven by {report.drive}, lips read by {report.reader.name}, "
+        f"sync judged by the {EXPERT}"
     )
     print(report_text(report))
     print(f"report: {out / 'report.html'}")

@@ -15,7 +15,6 @@ from nerf_talker.evaluate.gaps import Gaps, not_measured
 from nerf_talker.evaluate.lips import correlation
 from nerf_talker.evaluate.measurement import ROWS, Instruments, Measurement
 from nerf_talker.evaluate.notes import notes
-from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import Baselines, Metrics, ReaderInfo, Report, Speed
 from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.train.driving import Drive
@@ -54,7 +53,7 @@ def avatar_report(
         run: How the frames came about.
     """
     reader, manifest = instruments.reader, dataset.manifest
-    rows = {name: row_metrics(row, scene) for name, row in done.rows.items()}
+    rows = {name: row_metrics(row, scene, name) for name, row in done.rows.items()}
     train_seconds = _number(run.metadata.get("train_seconds"))
     return Report(
         frames=len(done.frames),
@@ -78,7 +77,8 @@ def avatar_report(
         avatar=str(run.metadata.get("avatar", "")),
         truth=truth_figures(scene),
         reader=_reader_info(dataset, done, reader.name),
-        not_measured=_missing(rows, done, instruments, scene.heard, train_seconds, run.render_fps),
+        sync=None if scene.sync is None else scene.sync.info(),
+        not_measured=_missing(rows, done, instruments, scene, train_seconds, run.render_fps),
         notes=notes(reader.name, run.drive),
     )
 
@@ -87,15 +87,16 @@ def _missing(
     rows: dict[str, Metrics],
     done: Measurement,
     instruments: Instruments,
-    heard: Heard,
+    scene: Scene,
     train_seconds: float | None,
     render_fps: float | None,
 ) -> dict[str, str]:
     gaps = Gaps(
         instruments.networks.missing,
         instruments.reader.missing_landmarks,
-        "the dataset holds no sound" if heard.energy is None else None,
+        "the dataset holds no sound" if scene.heard.energy is None else None,
         None,
+        None if scene.sync is None else scene.sync.missing,
         frozenset(n for n, row in done.rows.items() if row.without_face == len(done.frames)),
         frozenset(region for boxes in done.boxes for region in boxes),
     )

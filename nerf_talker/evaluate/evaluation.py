@@ -30,6 +30,7 @@ from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import Report
 from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.evaluate.speech_expert import expected_gaps
+from nerf_talker.evaluate.sync_witness import SyncWitness, open_witness
 from nerf_talker.evaluate.videos import lossless_video
 from nerf_talker.train.avatar import load_avatar
 from nerf_talker.train.driving import Drive
@@ -53,6 +54,7 @@ class EvaluateOptions:
         fid_network: TorchScript of the features for FID and KID.
         identity_network: TorchScript of the face embedding.
         peers: Videos of other systems on the same frames, ``NAME=VIDEO`` each.
+        sync_expert: A lip-sync expert to use instead of the dataset's own.
     """
 
     drive: Drive = "audio"
@@ -63,6 +65,7 @@ class EvaluateOptions:
     fid_network: Path | None = None
     identity_network: Path | None = None
     peers: tuple[str, ...] = ()
+    sync_expert: Path | None = None
 
     def networks(self) -> NetworkFiles:
         """Where networks come from."""
@@ -143,6 +146,7 @@ def evaluate_frames(
         AvatarError: The renderer's frames do not fit.
         InputError: The report folder cannot be made, there is no folder ``options.models``, or a
             peer's video does not fit.
+        WeightsError: The file ``options.sync_expert`` cannot be used.
     """
     if options.models is not None and not options.models.is_dir():
         raise InputError(f"{options.models}: no such folder; give one that holds model files")
@@ -152,11 +156,13 @@ def evaluate_frames(
     if kept is not None:
         kept.prepare()
     instruments = open_instruments(dataset, frames, options.networks())
+    witness = open_witness(dataset, options.sync_expert, options.quiet)
     wanted = frames if kept is None else kept.missing(frames)
     portraits = TimedPortraits(rendered, wanted, dataset.manifest.size)
     compared = shown_frames(dataset, frames, portraits, kept)
     sound, fps = _split_sound(dataset, frames), dataset.manifest.fps
-    done = _measured(dataset, frames, compared, instruments, peers, sound, report_dir, options)
+    given = (compared, instruments, peers, sound, witness)
+    done = _measured(dataset, frames, *given, report_dir, options)
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
     energy = None if sound is None else log_energy(sound, range(len(frames)), fps)
@@ -168,6 +174,7 @@ def evaluate_frames(
         dataset.manifest.size,
         fps,
         instruments.reader.missing_landmarks is None,
+        witness.verdict(dataset, frames),
     )
     run = AvatarRun(options.split, options.drive, metadata, portraits.fps)
     report = avatar_report(dataset, done, instruments, scene, run)
@@ -184,6 +191,7 @@ def _measured(
     instruments: Instruments,
     peers: Peers,
     sound: Sound | None,
+    witness: SyncWitness,
     report_dir: Path,
     options: EvaluateOptions,
 ) -> Measurement:
@@ -195,7 +203,8 @@ def _measured(
         watchers: list[Watcher] = [lambda truth, own, head_only: player.add(truth, own)]
         if options.save_video:
             watchers.append(_video_watcher(stack, report_dir, dataset))
-        done = measure(dataset, frames, compared, instruments, watchers, others, options.quiet)
+        seen = (watchers, others, options.quiet, witness.see)
+        done = measure(dataset, frames, compared, instruments, *seen)
     done.clip = player.clip
     return done
 

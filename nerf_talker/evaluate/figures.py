@@ -25,6 +25,7 @@ from nerf_talker.evaluate.metrics.silence import closed_in_silence
 from nerf_talker.evaluate.metrics.smoothness import smoothness
 from nerf_talker.evaluate.rows import Heard, Row
 from nerf_talker.evaluate.schema import Metrics, TruthFigures
+from nerf_talker.evaluate.sync_report import NO_VERDICT, SyncFigures, SyncVerdict
 from nerf_talker.geometry.mesh import LIPS
 
 
@@ -39,6 +40,7 @@ class Scene:
         width: Frame width in pixels.
         fps: Frames per second.
         knows_faces: Whether the reader can tell that a frame shows no face.
+        sync: What the lip-sync expert says; None where there is none.
     """
 
     truth: Film
@@ -47,10 +49,11 @@ class Scene:
     width: int
     fps: float
     knows_faces: bool
+    sync: SyncVerdict | None = None
 
 
-def row_metrics(row: Row, scene: Scene) -> Metrics:
-    """The figures of one row."""
+def row_metrics(row: Row, scene: Scene, name: str = "own") -> Metrics:
+    """The figures of the row ``name``."""
     gaps, true_gaps = row.film.gap_series(), scene.truth.gap_series()
     against_truth = lag_curve(gaps, true_gaps)
     against_sound, against_speech = scene.heard.curves(gaps)
@@ -70,8 +73,9 @@ def row_metrics(row: Row, scene: Scene) -> Metrics:
         lipgap_corr_best=None if against_truth is None else against_truth.peak,
         lipgap_lag_frames=None if against_truth is None else against_truth.best_lag,
         lipgap_std_ratio=std_ratio(gaps, true_gaps),
-        sync_offset_frames=None if against_sound is None else against_sound.best_lag,
-        sync_confidence=None if against_sound is None else against_sound.confidence,
+        **sync_figures(scene, name),
+        loudness_offset_frames=None if against_sound is None else against_sound.best_lag,
+        loudness_confidence=None if against_sound is None else against_sound.confidence,
         speech_offset_frames=None if against_speech is None else against_speech.best_lag,
         speech_confidence=None if against_speech is None else against_speech.confidence,
         jitter=row.film.jitter(scene.width),
@@ -94,8 +98,9 @@ def truth_figures(scene: Scene) -> TruthFigures:
     blinking = _blinks(film, scene)
     return TruthFigures(
         lipgap_std=float(known.std()) if known.size else None,
-        sync_offset_frames=None if energy is None else energy.best_lag,
-        sync_confidence=None if energy is None else energy.confidence,
+        **sync_figures(scene, "truth"),
+        loudness_offset_frames=None if energy is None else energy.best_lag,
+        loudness_confidence=None if energy is None else energy.confidence,
         speech_offset_frames=None if speech is None else speech.best_lag,
         speech_confidence=None if speech is None else speech.confidence,
         jitter=film.jitter(scene.width),
@@ -105,6 +110,11 @@ def truth_figures(scene: Scene) -> TruthFigures:
         blink_seconds=None if blinking is None else blinking.seconds,
         closed_in_silence=_closed(film, scene),
     )
+
+
+def sync_figures(scene: Scene, name: str) -> SyncFigures:
+    """The ``sync_*`` figures of a row, or of the truth."""
+    return (scene.sync or NO_VERDICT).figures(name)
 
 
 def lip_distance(film: Film, scene: Scene) -> Series:

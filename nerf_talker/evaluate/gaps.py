@@ -35,6 +35,7 @@ class Gaps:
         landmarks: Why the reader knows no landmarks, None when it does.
         sound: Why there is no sound, None when there is.
         expert: Why there is no speech expert, None when there is.
+        sync: Why there is no lip-sync expert, None when there is.
         blind: Rows in which no frame shows a face in both pictures.
         regions: Regions that lay in at least one frame.
     """
@@ -43,6 +44,7 @@ class Gaps:
     landmarks: str | None
     sound: str | None
     expert: str | None
+    sync: str | None
     blind: frozenset[str]
     regions: frozenset[str]
 
@@ -56,7 +58,9 @@ class Gaps:
             return self._of_region(figure, self._region(path, figure), row)
         if network in ("fid", "identity"):
             return "too few frames with a face" if figure == "identity" else "too few frames"
-        if figure.startswith(("sync", "closed")) and self.sound is not None:
+        if figure.startswith("sync") and self.sync is not None:
+            return self.sync
+        if figure.startswith(("loudness", "closed")) and self.sound is not None:
             return self.sound
         if figure.startswith("speech") and self.expert is not None:
             return self.expert
@@ -108,7 +112,7 @@ def _of_motion(figure: str) -> str:
         return "a face was seen for less than a second"
     if figure.startswith(("acceleration", "movement")):
         return "too few frames with a face, or a true head that does not move"
-    if figure.startswith(("lipgap", "sync", "speech")):
+    if figure.startswith(("lipgap", "loudness", "speech")):
         return "too few frames, or a lip gap or sound that does not change"
     return "too few frames with a face"
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 ROWS = ("own", "head_only", "mean_frame", "nearest_frame")
 
+Witness = Callable[[str, ByteArray, int], None]
+"""Told the name, picture and clip frame of every row's frames, the truth's first."""
+
 Watcher = Callable[[ByteArray, ByteArray, ByteArray], None]
 """Told the truth, own and head-only picture of every frame, e.g. to write videos."""
 
@@ -106,6 +109,7 @@ def measure(
     watchers: Sequence[Watcher] = (),
     peers: Mapping[str, Iterator[ByteArray]] = MappingProxyType({}),
     quiet: bool = True,
+    witness: Witness | None = None,
 ) -> Measurement:
     """Compare rendered frames with the true ones in one pass and constant memory.
 
@@ -118,6 +122,7 @@ def measure(
         watchers: Told every frame's pictures.
         peers: One picture per frame of each further row, by its name.
         quiet: No progress bar.
+        witness: Told every row's pictures.
     """
     networks = instruments.networks
     rows = {name: Row(networks) for name in (*ROWS, *peers)}
@@ -147,6 +152,9 @@ def measure(
             }
             for name, shown in pictures.items():
                 rows[name].add(shown, truth, readers[name].read(shown, frame))
+            if witness is not None:
+                for name, shown in {"truth": picture, **pictures}.items():
+                    witness(name, shown, frame)
             score = rows["own"].film.newest("psnr.mouth")
             done.show(frame, truth, pictures["own"], pictures["head_only"], score)
             for watch in watchers:

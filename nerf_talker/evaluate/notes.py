@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nerf_talker.evaluate.sync_report import EXPERT
 from nerf_talker.train.driving import Drive
 
 _SHARED = (
@@ -31,12 +32,15 @@ def notes(reader: str, drive: Drive) -> list[str]:
         "psnr is the mean over frames of per-frame dB on 8-bit RGB, a perfect frame counting as "
         f"100 dB; the boxes come from the landmarks {boxes} in the true frames.",
         *_SHARED,
-        "sync_offset_frames is our own sweep of the lip gap against the sound's log energy per "
-        "frame and sync_confidence the peak of that correlation less its median over lags; in a "
-        "few seconds of speech loudness alone is a weak witness, so compare with the same figures "
-        "of the truth. speech_offset_frames and speech_confidence are the same sweep against the "
-        "lip gap expected from the sound by a regression fitted on the training frames, a much "
-        "sharper one. Neither is SyncNet's LSE-C or LSE-D.",
+        f"sync_* come from the {EXPERT}: two small networks learned on the training frames tell "
+        "which sound belongs to a window of 5 mouth pictures, over lags of +-15 frames; offset is "
+        "the lag of the smallest mean distance, sync_confidence its median over lags less that "
+        "minimum (higher is better), sync_distance the minimum. A stretch of 100 frames or more "
+        "is needed for an exact offset; compare with the truth's figures. It is our own expert, "
+        "not SyncNet: never put its figures beside LSE-C or LSE-D.",
+        "Second witnesses: speech_* sweeps the lip gap against the one expected from the sound by "
+        "a regression fitted on the training frames, loudness_* against the sound's log energy per "
+        "frame; their confidence is the peak of that correlation less its median over lags.",
     ]
     if reader != "mediapipe":
         lines.append(

@@ -29,6 +29,7 @@ from nerf_talker.evaluate.rows import Heard, Row, TruthFrame
 from nerf_talker.evaluate.schema import ReaderInfo, Report, Speed
 from nerf_talker.evaluate.sound import FULL_SCALE, Sound, log_energy
 from nerf_talker.evaluate.supplied import ReaderFiles
+from nerf_talker.evaluate.sync_report import NO_VERDICT
 from nerf_talker.evaluate.video_file import VideoFile
 
 SOUND_RATE = 16000
@@ -98,6 +99,7 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
         blind,
         "there is no sound" if sound is None else None,
         NO_DATASET,
+        NO_VERDICT.missing,
         frozenset(["own"] if done.rows["own"].without_face == len(done.frames) else []),
         frozenset(region for boxes in done.boxes for region in boxes),
     )

@@ -35,8 +35,12 @@ class Metrics(StrictModel):
         lipgap_corr_best: The same at the best lag.
         lipgap_lag_frames: Best lag against the truth, positive when late.
         lipgap_std_ratio: Standard deviation of the lip gap over the truth's.
-        sync_offset_frames: Best lag of the lip gap against the sound's log energy.
-        sync_confidence: Peak minus median of that correlation over lags.
+        sync_offset_frames: Frames by which the mouth is late, by the expert named in
+            ``sync.expert``; see :mod:`nerf_talker.evaluate.sync_curve`.
+        sync_confidence: Median minus minimum of the expert's distance over lags.
+        sync_distance: That minimum.
+        loudness_offset_frames: Best lag of the lip gap against the sound's log energy.
+        loudness_confidence: Peak minus median of that correlation over lags.
         speech_offset_frames: Best lag against the lip gap that the speech expert expects.
         speech_confidence: Peak minus median of that correlation over lags.
         jitter: RMS second difference of the nose bridge, pixels at a width of 512.
@@ -64,6 +68,9 @@ class Metrics(StrictModel):
     lipgap_std_ratio: float | None = None
     sync_offset_frames: int | None = None
     sync_confidence: float | None = None
+    sync_distance: float | None = None
+    loudness_offset_frames: int | None = None
+    loudness_confidence: float | None = None
     speech_offset_frames: int | None = None
     speech_confidence: float | None = None
     jitter: float | None = None
@@ -97,6 +104,9 @@ class TruthFigures(StrictModel):
     lipgap_std: float | None = None
     sync_offset_frames: int | None = None
     sync_confidence: float | None = None
+    sync_distance: float | None = None
+    loudness_offset_frames: int | None = None
+    loudness_confidence: float | None = None
     speech_offset_frames: int | None = None
     speech_confidence: float | None = None
     jitter: float | None = None
@@ -149,6 +159,21 @@ class ReaderInfo(StrictModel):
     track_error: float | None
 
 
+class SyncInfo(StrictModel):
+    """Who judged sync, and its whole distance curves.
+
+    Attributes:
+        expert: Which expert made ``sync_*``: ``nerf-talker expert`` is ours and no SyncNet, so its
+            figures must not be compared with anybody's LSE-C or LSE-D.
+        lags: Frames, positive when the mouth is late.
+        distances: Mean distance per lag by row, the truth's among them.
+    """
+
+    expert: str
+    lags: list[int]
+    distances: dict[str, list[float]]
+
+
 class Alignment(StrictModel):
     """How two videos were brought together; see ``evaluate/alignment.py``.
 
@@ -198,6 +223,7 @@ class Report(StrictModel):
         truth: What the instruments say about the truth.
         reader: The lip reader.
         alignment: How two videos were brought together; null for an avatar.
+        sync: The lip-sync expert's curves; null for two videos.
         not_measured: Reason by figure for every null.
         notes: Which variant each figure is.
     """
@@ -221,6 +247,7 @@ class Report(StrictModel):
     truth: TruthFigures
     reader: ReaderInfo
     alignment: Alignment | None = None
+    sync: SyncInfo | None = None
     not_measured: dict[str, str]
     notes: list[str]
 

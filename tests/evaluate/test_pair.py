@@ -60,7 +60,7 @@ def test_a_video_beside_itself_is_perfect_in_every_figure(alike):
     own, truth = report.metrics.motion, report.truth
     assert own.blinks_per_minute == truth.blinks_per_minute
     assert own.closed_in_silence == truth.closed_in_silence
-    assert report.metrics.sync_offset_frames == truth.sync_offset_frames
+    assert report.metrics.loudness_offset_frames == truth.loudness_offset_frames
     assert report.alignment.notes == []
 
 
@@ -113,7 +113,7 @@ def test_a_planted_delay_is_found_with_its_sign(scene, tmp_path, late):
     options = replace(options, pred_landmarks=shifted(points, late, tmp_path))
     report = evaluate_videos(tmp_path / "late.mkv", folder / "truth.mkv", tmp_path / "o", options)
     assert report.metrics.lipgap_lag_frames == late
-    assert report.metrics.sync_offset_frames - report.truth.sync_offset_frames == late
+    assert report.metrics.loudness_offset_frames - report.truth.loudness_offset_frames == late
     assert report.metrics.lipgap_corr < 0.9 and report.metrics.lmd > 0
 
 
