@@ -40,7 +40,8 @@ class SyncCurve:
     def offset(self) -> int:
         """Frames by which the mouth is late; the smaller shift wins a tie."""
         order = np.argsort(np.abs(LAG_AXIS), kind="stable")
-        return int(LAG_AXIS[order[np.argmin(self.distances[order])]])
+        # Rounded: a tie must not be broken by the order of a sum.
+        return int(LAG_AXIS[order[np.argmin(self.distances[order].round(9))]])
 
     @property
     def distance(self) -> float:

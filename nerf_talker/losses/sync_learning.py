@@ -58,6 +58,7 @@ def learn_expert(
         expert = SyncExpert(config, clips[0].mouths.shape[1], clips[0].sound.shape[2])
         _fit_statistics(expert, clips)
         _fit_towers(expert, clips, generator, quiet)
+    expert.zero_grad(set_to_none=True)
     return expert.eval().requires_grad_(False)
 
 

@@ -98,6 +98,7 @@ def test_fallback_reader_finds_the_planted_lag(late):
         assert row.sync_offset_frames == 2 and row.speech_offset_frames == 2
     assert report.truth.sync_offset_frames == 0 and report.truth.speech_offset_frames == 0
     assert report.truth.speech_confidence > 0.5
+    assert report.metrics.loudness_offset_frames == 2 and report.truth.loudness_offset_frames == 0
     assert report.baselines.mean_frame.lipgap_corr is None
     assert report.baselines.mean_frame.lipgap_std_ratio == pytest.approx(0, abs=1e-6)
 
@@ -216,6 +217,7 @@ def test_dataset_without_sound_says_so(toy, no_models, tmp_path):
     report = run(silent, tmp_path / "report", EvaluateOptions(save_video=True))
     assert report.metrics.sync_offset_frames is None
     assert report.not_measured["sync_offset_frames"] == "the dataset holds no sound"
+    assert report.not_measured["loudness_offset_frames"] == "the dataset holds no sound"
     assert not (tmp_path / "report" / "speech.wav").exists()
 
 
