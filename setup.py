@@ -92,7 +92,7 @@ setup(
     package_data={
         "nerf_talker": ["**/*.html", "**/*.npz", "**/*.json"],
         "nerf_talker.preprocess": ["*.html"],
-        "nerf_talker.configs": ["*.yaml"],
+        "nerf_talker.configs": ["*.yaml", "benchmarks/*.yaml"],
         "nerf_talker.cuda_ext": ["*/*.h", "cpu/*.cpp", "cuda/*.cu"],
     },
     ext_modules=[Extension(name, sources=[], optional=True) for name in libraries()],

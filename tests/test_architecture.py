@@ -18,6 +18,7 @@ ORDER = [
     {"train"},
     {"experiment", "drive"},
     {"evaluate"},
+    {"benchmark"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -22,11 +22,12 @@ VERBS = {
     "train": "dataset -> run folder with an avatar",
     "render": "avatar + new speech -> video with sound",
     "evaluate": "measure an avatar on held-out frames, or any video; writes a report",
+    "benchmark": "clips x configurations x seeds in one table, with a regression gate",
     "models": "third-party model files: list, fetch",
     "doctor": "what this machine can do; self-test of every numeric op",
 }
 # Verbs that run MediaPipe, whose native log is noise to a user.
-WITH_MEDIAPIPE = ("demo", "inspect", "preprocess", "evaluate")
+WITH_MEDIAPIPE = ("demo", "inspect", "preprocess", "evaluate", "benchmark")
 
 
 def usage() -> str:

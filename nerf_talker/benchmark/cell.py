@@ -1,0 +1,133 @@
+"""One cell of a benchmark: a clip, a configuration and a seed, and what was measured for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nerf_talker.atomic import atomic_path
+from nerf_talker.benchmark.suite import ClipEntry
+from nerf_talker.config import StrictModel
+from nerf_talker.errors import InputError
+from nerf_talker.evaluate import Report
+from nerf_talker.experiment import ExperimentConfig
+from nerf_talker.train.driving import Drive
+
+Values = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is to be measured.
+
+    Attributes:
+        clip: The clip.
+        config: Name of the configuration in the suite.
+        settings: The configuration itself, its seed among it.
+        drive: What moves the mouth in the evaluation.
+    """
+
+    clip: ClipEntry
+    config: str
+    settings: ExperimentConfig
+    drive: Drive
+
+    @property
+    def seed(self) -> int:
+        """The seed of the training run."""
+        return self.settings.train.seed
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return f"{self.clip.name} / {self.config} / seed {self.seed}"
+
+    def fingerprint(self, clip_digest: str, code: str) -> str:
+        """A digest of all that decides the cell's figures."""
+        facts = [clip_digest, self.clip.size, self.settings.model_dump(mode="json"), self.drive]
+        content = json.dumps([*facts, code], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+class CellResult(StrictModel):
+    """What a finished cell measured.
+
+    Attributes:
+        fingerprint: See :meth:`Cell.fingerprint`.
+        frames: Frames measured.
+        rows: Figures by row of the report; None where not measured.
+        speed: Seconds and rates of the report.
+        expert: Which expert judged sync.
+        environment: The machine and the versions.
+    """
+
+    fingerprint: str
+    frames: int
+    rows: dict[str, Values]
+    speed: Values
+    expert: str
+    environment: dict[str, str]
+
+
+def result_of(report: Report, fingerprint: str) -> CellResult:
+    """The figures of a report, without its curves and words."""
+
+    def figures(values: dict[str, object]) -> Values:
+        return {
+            name: None if value is None else float(value)
+            for name, value in values.items()
+            if value is None or isinstance(value, (int, float))
+        }
+
+    return CellResult(
+        fingerprint=fingerprint,
+        frames=report.frames,
+        rows={name: figures(row.model_dump()) for name, row in report.rows().items()},
+        speed=figures(report.speed.model_dump()),
+        expert=report.sync.expert,
+        environment=report.environment,
+    )
+
+
+def write_result(path: Path, result: CellResult) -> None:
+    """Write it atomically; that the file is there means that the cell is done."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_result(path: Path, fingerprint: str) -> CellResult | None:
+    """The finished cell at ``path``; None when there is none with this fingerprint."""
+    try:
+        result = CellResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+        return None
+    return result if result.fingerprint == fingerprint else None
+
+
+def clip_digest(clip: ClipEntry, path: Path | None) -> str:
+    """A digest of the clip's content.
+
+    Args:
+        clip: The suite's entry.
+        path: Its file; None for the built-in sample, which its parameters decide.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if path is None:
+        assert clip.sample is not None
+        return f"sample {clip.sample.model_dump_json()}"
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.sha256()
+            while block := stream.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); name the folder of the clips with --clips"
+        ) from None

@@ -1,0 +1,141 @@
+"""The table of a suite: mean and spread over seeds, the baselines among the rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from nerf_talker import __version__
+from nerf_talker.benchmark.cell import Cell, CellResult, Values
+from nerf_talker.benchmark.code_version import code_digest, commit
+from nerf_talker.config import StrictModel, validate
+from nerf_talker.errors import InputError
+from nerf_talker.train.driving import Drive
+
+BASELINES = {"mean_frame": "mean training frame", "nearest_frame": "nearest training frame"}
+HEAD_ONLY = " (head only)"
+
+
+class Statistic(StrictModel):
+    """A figure over seeds; ``spread`` is the sample standard deviation, None for one seed."""
+
+    mean: float
+    spread: float | None
+    count: int
+
+
+class TableRow(StrictModel):
+    """One row.
+
+    Attributes:
+        clip: Name of the clip.
+        name: The configuration; with ``(head only)`` where the true frame is behind the head, so
+            that the two are never taken for each other; or a baseline.
+        seeds: Finished runs behind it; 0 for a baseline, which is not trained.
+        figures: By the report's names; a figure that was not measured is not there.
+    """
+
+    clip: str
+    name: str
+    seeds: int
+    figures: dict[str, Statistic]
+
+
+class Failure(StrictModel):
+    """A cell that could not be measured, and the sentence that says why."""
+
+    cell: str
+    sentence: str
+
+
+class Table(StrictModel):
+    """All of ``table.json``."""
+
+    suite: str
+    drive: Drive
+    expert: str
+    nerf_talker: str
+    code: str
+    commit: str | None
+    environment: dict[str, str]
+    rows: list[TableRow]
+    failures: list[Failure]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell with its result, or with the sentence that says why there is none."""
+
+    cell: Cell
+    result: CellResult | str
+
+
+def tabulate(suite: str, drive: Drive, outcomes: Sequence[Outcome]) -> Table:
+    """The table of what has been measured so far."""
+    done = [(o.cell, o.result) for o in outcomes if isinstance(o.result, CellResult)]
+    rows = []
+    for clip in dict.fromkeys(cell.clip.name for cell, _ in done):
+        here = [(cell, result) for cell, result in done if cell.clip.name == clip]
+        for name in dict.fromkeys(cell.config for cell, _ in here):
+            results = [result for cell, result in here if cell.config == name]
+            own = [{**result.speed, **result.rows["own"]} for result in results]
+            head = [result.rows["head_only"] for result in results]
+            rows.append(_row(clip, name, len(results), own))
+            rows.append(_row(clip, name + HEAD_ONLY, len(results), head))
+        still = here[0][1].rows
+        rows += [_row(clip, title, 0, [still[name]]) for name, title in BASELINES.items()]
+    return Table(
+        suite=suite,
+        drive=drive,
+        expert=done[-1][1].expert if done else "",
+        nerf_talker=__version__,
+        code=code_digest(),
+        commit=commit(),
+        environment=done[-1][1].environment if done else {},
+        rows=rows,
+        failures=[
+            Failure(cell=o.cell.title, sentence=o.result)
+            for o in outcomes
+            if isinstance(o.result, str)
+        ],
+    )
+
+
+def _row(clip: str, name: str, seeds: int, values: Sequence[Values]) -> TableRow:
+    figures = {}
+    for figure in values[0]:
+        known = [number for row in values if (number := row.get(figure)) is not None]
+        if known:
+            figures[figure] = statistic(known)
+    return TableRow(clip=clip, name=name, seeds=seeds, figures=figures)
+
+
+def statistic(values: Iterable[float]) -> Statistic:
+    """Mean and sample standard deviation of at least one value."""
+    known = list(values)
+    spread = stdev(known) if len(known) > 1 else None
+    return Statistic(mean=fmean(known), spread=spread, count=len(known))
+
+
+def read_table(path: Path) -> Table:
+    """A stored ``table.json``.
+
+    Raises:
+        InputError: The file is missing or no such table.
+        ConfigError: A key of it is unknown or wrong.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give a table.json written by "
+            "'nerf-talker benchmark'"
+        ) from None
+    except ValueError:
+        raise InputError(
+            f"{path}: is no table; give a table.json written by 'nerf-talker benchmark'"
+        ) from None
+    return validate(Table, content, str(path))
