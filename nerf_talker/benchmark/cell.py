@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -75,22 +76,25 @@ class CellResult(StrictModel):
 
 def result_of(report: Report, fingerprint: str) -> CellResult:
     """The figures of a report, without its curves and words."""
-
-    def figures(values: dict[str, object]) -> Values:
-        return {
-            name: None if value is None else float(value)
-            for name, value in values.items()
-            if value is None or isinstance(value, (int, float))
-        }
-
     return CellResult(
         fingerprint=fingerprint,
         frames=report.frames,
-        rows={name: figures(row.model_dump()) for name, row in report.rows().items()},
-        speed=figures(report.speed.model_dump()),
+        rows={name: _flat(row.model_dump()) for name, row in report.rows().items()},
+        speed=_flat(report.speed.model_dump()),
         expert=report.sync.expert,
         environment=report.environment,
     )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Values:
+    """Every figure by its dotted path."""
+    figures: Values = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            figures |= _flat(value, f"{prefix}{name}.")
+        else:
+            figures[prefix + name] = None if value is None else float(value)
+    return figures
 
 
 def write_result(path: Path, result: CellResult) -> None:
