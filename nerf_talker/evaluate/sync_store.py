@@ -30,11 +30,12 @@ _log = logging.getLogger(__name__)
 
 def save_expert(expert: SyncExpert, path: Path) -> None:
     """Write an expert atomically; the file's folder must exist."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: value.contiguous() for name, value in expert.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, str(temporary), {_KEY: expert.config.model_dump_json()})
+        # Not save_file, whose files other users of a shared dataset may not read.
+        temporary.write_bytes(save(tensors, {_KEY: expert.config.model_dump_json()}))
 
 
 def load_expert(path: Path) -> SyncExpert:

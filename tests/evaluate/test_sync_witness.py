@@ -90,6 +90,8 @@ def test_an_expert_given_as_a_file_is_used(own, tmp_path, monkeypatch):
     monkeypatch.setattr(sync_witness, "learn_expert", refuse)
     given = open_witness(own, path).expert
     assert given.config == QUICK and not given.training
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode, "others may read it too"
 
 
 def test_files_that_are_no_expert_are_one_sentence(own, tmp_path):
