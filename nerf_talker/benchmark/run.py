@@ -84,10 +84,16 @@ class Runner:
         """
         cells = self.cells()
         self.root.mkdir(parents=True, exist_ok=True)
-        outcomes = []
-        for cell in tqdm(cells, "benchmark", disable=self.quiet, unit="cell"):
-            outcomes.append(Outcome(cell, self._outcome(cell)))
-            publish(tabulate(self.name, self.suite.drive, outcomes), self.root)
+        # What is done is known first: a table never holds less than the one before it.
+        results = [self._known(cell) for cell in cells]
+        for number, cell in enumerate(tqdm(cells, "benchmark", disable=self.quiet, unit="cell")):
+            results[number] = results[number] or self._outcome(cell)
+            table = self._table(cells, results)
+            publish(table, self.root)
+        return table
+
+    def _table(self, cells: list[Cell], results: list[CellResult | str | None]) -> Table:
+        outcomes = [Outcome(c, r) for c, r in zip(cells, results, strict=True) if r is not None]
         return tabulate(self.name, self.suite.drive, outcomes)
 
     def cells(self) -> list[Cell]:
@@ -98,6 +104,14 @@ class Runner:
             for seed in self.suite.seeds
             for entry in self.suite.configs
         ]
+
+    def _known(self, cell: Cell) -> CellResult | None:
+        """The result of a cell that is done; None also where its clip cannot be read."""
+        try:
+            folder, fingerprint = self._place(cell)
+        except NerfTalkerError:
+            return None
+        return read_result(folder / RESULT, fingerprint)
 
     def _outcome(self, cell: Cell) -> CellResult | str:
         """The cell's result, or one sentence; a night's other cells are worth more than this."""
@@ -113,21 +127,23 @@ class Runner:
             _log.exception("%s: a fault of the program", cell.title)
             return f"a fault of the program: {type(error).__name__}: {error}"
 
-    def _measure(self, cell: Cell) -> CellResult:
-        file = None if cell.clip.file is None else self.clips / cell.clip.file
+    def _place(self, cell: Cell) -> tuple[Path, str]:
+        """The cell's folder and fingerprint."""
         try:
-            digest = clip_digest(cell.clip, file)
+            digest = clip_digest(cell.clip, self._file(cell.clip))
         except NerfTalkerError as error:
             self._unusable[cell.clip.name] = str(error)
             raise
         fingerprint = cell.fingerprint(digest, code_digest())
-        folder = (
-            self.root / "cells" / f"{cell.clip.name}-{cell.config}-seed{cell.seed}-{fingerprint}"
-        )
-        known = read_result(folder / RESULT, fingerprint)
-        if known is not None:
-            return known
-        dataset = self._dataset(cell.clip, file)
+        name = f"{cell.clip.name}-{cell.config}-seed{cell.seed}-{fingerprint}"
+        return self.root / "cells" / name, fingerprint
+
+    def _file(self, clip: ClipEntry) -> Path | None:
+        return None if clip.file is None else self.clips / clip.file
+
+    def _measure(self, cell: Cell) -> CellResult:
+        folder, fingerprint = self._place(cell)
+        dataset = self._dataset(cell.clip)
         train_cell(cell, dataset, folder / "run", self.quiet)
         report = self._evaluate(cell, dataset, folder)
         result = result_of(report, fingerprint)
@@ -138,10 +154,11 @@ class Runner:
         options = EvaluateOptions(drive=cell.drive, quiet=self.quiet, models=self.models)
         return evaluate(folder / "run", dataset, folder / "report", options)
 
-    def _dataset(self, clip: ClipEntry, file: Path | None) -> Path:
+    def _dataset(self, clip: ClipEntry) -> Path:
         """The clip's dataset folder, made or brought up to date."""
         folder = self.root / "clips" / clip.name
         dataset = folder / f"dataset-{clip.size}"
+        file = self._file(clip)
         try:
             if file is not None:
                 footage = Footage(file, None, clip.size)

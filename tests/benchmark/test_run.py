@@ -46,9 +46,14 @@ def test_a_stop_loses_only_the_cell_it_was_in(bench):
         bench.run()
     so_far = json.loads((bench.root / "table.json").read_text())
     assert so_far["rows"][0]["seeds"] == 1
+    bench.fails["sample / long / seed 1"] = bench.fails.pop("sample / smoke / seed 1")
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(seeds=[2, 1, 0])
+    so_far = json.loads((bench.root / "table.json").read_text())
+    assert so_far["rows"][0]["seeds"] == 3, "what was done before stays in the table"
     bench.fails.clear()
     bench.run()
-    assert bench.trained == ["sample / smoke / seed 1", "sample / long / seed 1"]
+    assert bench.trained == ["sample / long / seed 1"]
 
 
 def test_other_code_settings_or_footage_are_other_cells(bench, monkeypatch):
