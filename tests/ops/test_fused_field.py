@@ -169,7 +169,7 @@ def test_registration_holds_what_torch_asks_of_it():
         grid, layers = field.grid(), field.layers()
         weights, rows = fused.fold_field(layers, *condition)
         learned = [v.detach().requires_grad_() for v in (grid.table, weights, rows)]
-        harmonics = operators().spherical_harmonics(directions)
+        harmonics = operators().spherical_harmonics(directions, 4)
         widths = fused.field_widths(layers)
         given = (
             *(points, learned[0], harmonics, ray, frame, learned[1], learned[2], BOX, MOUTH),
