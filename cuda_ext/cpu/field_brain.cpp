@@ -8,7 +8,11 @@
 #include <string.h>
 #include <type_traits>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__AVX512BF16__)
+// g++ does not define the macros of the instructions that a pragma allows.
+#if defined(__AVX512BF16__)
+#define NT_BRAIN
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define NT_BRAIN
 #pragma GCC target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16")
 #endif
 
@@ -16,7 +20,7 @@
 #include "field_brain.h"
 #include "field_passes.h"
 
-#if defined(__AVX512BF16__)
+#if defined(NT_BRAIN)
 
 NT_API int nt_has_brain() {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

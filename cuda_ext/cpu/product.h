@@ -7,14 +7,14 @@
 
 #include "../include/host_device.h"
 
-#if defined(__AVX512BF16__)
+#if defined(NT_BRAIN)
 #include <immintrin.h>
 #endif
 
 namespace nt::field {
 namespace {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(NT_BRAIN)
 constexpr int REGISTER_BYTES = 64, SUMS = 24, PANEL = 4;  // sums kept in registers; vectors a row
 #elif defined(__AVX__)
 constexpr int REGISTER_BYTES = 32, SUMS = 12, PANEL = 2;
@@ -56,7 +56,7 @@ template <class T> struct Plain {
     }
 };
 
-#if defined(__AVX512BF16__)
+#if defined(NT_BRAIN)
 // Two neighbouring bfloat16 a word, float32 sums.
 struct Brain {
     using Real = float;
