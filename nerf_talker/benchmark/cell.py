@@ -15,6 +15,7 @@ from nerf_talker.benchmark.suite import ClipEntry
 from nerf_talker.config import StrictModel
 from nerf_talker.errors import InputError
 from nerf_talker.evaluate import Report
+from nerf_talker.evaluate.sync_report import EXPERT
 from nerf_talker.experiment import ExperimentConfig
 from nerf_talker.train.driving import Drive
 
@@ -81,7 +82,7 @@ def result_of(report: Report, fingerprint: str) -> CellResult:
         frames=report.frames,
         rows={name: _flat(row.model_dump()) for name, row in report.rows().items()},
         speed=_flat(report.speed.model_dump()),
-        expert=report.sync.expert,
+        expert=EXPERT,
         environment=report.environment,
     )
 

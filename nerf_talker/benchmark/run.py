@@ -85,7 +85,7 @@ class Runner:
         cells = self.cells()
         self.root.mkdir(parents=True, exist_ok=True)
         # What is done is known first: a table never holds less than the one before it.
-        results = [self._known(cell) for cell in cells]
+        results: list[CellResult | str | None] = [self._known(cell) for cell in cells]
         for number, cell in enumerate(tqdm(cells, "benchmark", disable=self.quiet, unit="cell")):
             results[number] = results[number] or self._outcome(cell)
             table = self._table(cells, results)
