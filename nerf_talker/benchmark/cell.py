@@ -15,7 +15,6 @@ from nerf_talker.benchmark.suite import ClipEntry
 from nerf_talker.config import StrictModel
 from nerf_talker.errors import InputError
 from nerf_talker.evaluate import Report
-from nerf_talker.evaluate.sync_report import EXPERT
 from nerf_talker.experiment import ExperimentConfig
 from nerf_talker.train.driving import Drive
 
@@ -82,7 +81,7 @@ def result_of(report: Report, fingerprint: str) -> CellResult:
         frames=report.frames,
         rows={name: _flat(row.model_dump()) for name, row in report.rows().items()},
         speed=_flat(report.speed.model_dump()),
-        expert=EXPERT,
+        expert="" if report.sync is None else report.sync.expert,
         environment=report.environment,
     )
 
@@ -126,6 +125,15 @@ def clip_digest(clip: ClipEntry, path: Path | None) -> str:
     if path is None:
         assert clip.sample is not None
         return f"sample {clip.sample.model_dump_json()}"
+    return file_digest(path)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file of the user.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
     try:
         with path.open("rb") as stream:
             digest = hashlib.sha256()

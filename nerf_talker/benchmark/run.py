@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,14 +15,16 @@ from nerf_talker.benchmark.cell import (
     Cell,
     CellResult,
     clip_digest,
+    file_digest,
     read_result,
     result_of,
     write_result,
 )
 from nerf_talker.benchmark.code_version import code_digest
 from nerf_talker.benchmark.publish import publish
-from nerf_talker.benchmark.suite import ClipEntry, Suite, resolve_config
+from nerf_talker.benchmark.suite import ClipEntry, Suite, VideoEntry, resolve_config
 from nerf_talker.benchmark.table import Outcome, Table, tabulate
+from nerf_talker.benchmark.video_row import measure_video
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.synthetic import write_sample
 from nerf_talker.errors import NerfTalkerError
@@ -82,18 +86,20 @@ class Runner:
         Raises:
             ConfigError: A configuration of the suite is wrong; nothing was run then.
         """
-        cells = self.cells()
+        work: list[Cell | VideoEntry] = [*self.cells(), *self.suite.videos]
         self.root.mkdir(parents=True, exist_ok=True)
         # What is done is known first: a table never holds less than the one before it.
-        results: list[CellResult | str | None] = [self._known(cell) for cell in cells]
-        for number, cell in enumerate(tqdm(cells, "benchmark", disable=self.quiet, unit="cell")):
-            results[number] = results[number] or self._outcome(cell)
-            table = self._table(cells, results)
+        results: list[CellResult | str | None] = [self._known(item) for item in work]
+        for number, item in enumerate(tqdm(work, "benchmark", disable=self.quiet, unit="cell")):
+            results[number] = results[number] or self._outcome(item)
+            table = self._table(work, results)
             publish(table, self.root)
         return table
 
-    def _table(self, cells: list[Cell], results: list[CellResult | str | None]) -> Table:
-        outcomes = [Outcome(c, r) for c, r in zip(cells, results, strict=True) if r is not None]
+    def _table(
+        self, work: list[Cell | VideoEntry], results: list[CellResult | str | None]
+    ) -> Table:
+        outcomes = [Outcome(i, r) for i, r in zip(work, results, strict=True) if r is not None]
         return tabulate(self.name, self.suite.drive, outcomes)
 
     def cells(self) -> list[Cell]:
@@ -105,38 +111,59 @@ class Runner:
             for entry in self.suite.configs
         ]
 
-    def _known(self, cell: Cell) -> CellResult | None:
-        """The result of a cell that is done; None also where its clip cannot be read."""
+    def _known(self, item: Cell | VideoEntry) -> CellResult | None:
+        """The result of what is done; None also where a file cannot be read."""
         try:
-            folder, fingerprint = self._place(cell)
+            folder, fingerprint = self._place(item)
         except NerfTalkerError:
             return None
         return read_result(folder / RESULT, fingerprint)
 
-    def _outcome(self, cell: Cell) -> CellResult | str:
-        """The cell's result, or one sentence; a night's other cells are worth more than this."""
-        if cell.clip.name in self._unusable:
-            return self._unusable[cell.clip.name]
+    def _outcome(self, item: Cell | VideoEntry) -> CellResult | str:
+        """Its result, or one sentence; a night's other cells are worth more than this."""
+        clip = item.clip if isinstance(item, VideoEntry) else item.clip.name
+        if clip in self._unusable:
+            return self._unusable[clip]
         try:
-            return self._measure(cell)
+            return self._watch(item) if isinstance(item, VideoEntry) else self._measure(item)
         except NerfTalkerError as error:
             return str(error)
         except OSError as error:
             return f"{error.filename or self.root}: {error.strerror or error}"
         except Exception as error:
-            _log.exception("%s: a fault of the program", cell.title)
+            _log.exception("a fault of the program in %s", self.root)
             return f"a fault of the program: {type(error).__name__}: {error}"
 
-    def _place(self, cell: Cell) -> tuple[Path, str]:
-        """The cell's folder and fingerprint."""
+    def _place(self, item: Cell | VideoEntry) -> tuple[Path, str]:
+        """The item's folder and fingerprint."""
+        if isinstance(item, Cell):
+            fingerprint = item.fingerprint(self._digest(item.clip), code_digest())
+            name = f"{item.clip.name}-{item.config}-seed{item.seed}-{fingerprint}"
+            return self.root / "cells" / name, fingerprint
+        clip = self._clip_of(item)
+        video = file_digest(self.clips / item.file)
+        facts = [self._digest(clip), str(clip.size), video, code_digest()]
+        fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        return self.root / "videos" / f"{item.clip}-{item.name}-{fingerprint}", fingerprint
+
+    def _digest(self, clip: ClipEntry) -> str:
         try:
-            digest = clip_digest(cell.clip, self._file(cell.clip))
+            return clip_digest(clip, self._file(clip))
         except NerfTalkerError as error:
-            self._unusable[cell.clip.name] = str(error)
+            self._unusable[clip.name] = str(error)
             raise
-        fingerprint = cell.fingerprint(digest, code_digest())
-        name = f"{cell.clip.name}-{cell.config}-seed{cell.seed}-{fingerprint}"
-        return self.root / "cells" / name, fingerprint
+
+    def _clip_of(self, entry: VideoEntry) -> ClipEntry:
+        return next(clip for clip in self.suite.clips if clip.name == entry.clip)
+
+    def _watch(self, entry: VideoEntry) -> CellResult:
+        folder, fingerprint = self._place(entry)
+        dataset = self._dataset(self._clip_of(entry))
+        video = self.clips / entry.file
+        report = measure_video(video, dataset, folder, self.models, self.quiet)
+        result = result_of(report, fingerprint)
+        write_result(folder / RESULT, result)
+        return result
 
     def _file(self, clip: ClipEntry) -> Path | None:
         return None if clip.file is None else self.clips / clip.file

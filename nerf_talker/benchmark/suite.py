@@ -46,6 +46,14 @@ class ConfigEntry(StrictModel):
     change: dict[str, Any] = {}
 
 
+class VideoEntry(StrictModel):
+    """A finished ``file`` of another system that shows the test split of ``clip``."""
+
+    name: Name
+    clip: Name
+    file: Path
+
+
 def _config_entry(value: object) -> object:
     """A bare line ``- demo`` means the configuration of that name, unchanged."""
     return {"name": Path(value).stem, "config": value} if isinstance(value, str) else value
@@ -58,6 +66,16 @@ class Suite(StrictModel):
     configs: list[Annotated[ConfigEntry, BeforeValidator(_config_entry)]] = Field(min_length=1)
     seeds: list[int] = Field(default=[0], min_length=1)
     drive: Drive = "audio"
+    videos: list[VideoEntry] = []
+
+    @model_validator(mode="after")
+    def _videos_have_clips(self) -> Suite:
+        clips = {clip.name for clip in self.clips}
+        for video in self.videos:
+            if video.clip not in clips:
+                raise ValueError(f"video {video.name}: no clip {video.clip} in this suite")
+        _all_unlike([], [(video.clip, video.name) for video in self.videos])
+        return self
 
     @field_validator("clips", "configs")
     @classmethod

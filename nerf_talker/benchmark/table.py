@@ -11,12 +11,14 @@ from statistics import fmean, stdev
 from nerf_talker import __version__
 from nerf_talker.benchmark.cell import Cell, CellResult, Values
 from nerf_talker.benchmark.code_version import code_digest, commit
+from nerf_talker.benchmark.suite import VideoEntry
 from nerf_talker.config import StrictModel, validate
 from nerf_talker.errors import InputError
 from nerf_talker.train.driving import Drive
 
 BASELINES = {"mean_frame": "mean training frame", "nearest_frame": "nearest training frame"}
 HEAD_ONLY = " (head only)"
+VIDEO = " (video)"
 
 
 class Statistic(StrictModel):
@@ -33,8 +35,9 @@ class TableRow(StrictModel):
     Attributes:
         clip: Name of the clip.
         name: The configuration; with ``(head only)`` where the true frame is behind the head, so
-            that the two are never taken for each other; or a baseline.
-        seeds: Finished runs behind it; 0 for a baseline, which is not trained.
+            that the two are never taken for each other; another system's, with ``(video)``, of
+            which nobody knows whether true pixels were pasted in; or a baseline.
+        seeds: Finished runs behind it; 0 where nothing was trained here.
         figures: By the report's names; a figure that was not measured is not there.
     """
 
@@ -67,15 +70,25 @@ class Table(StrictModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A cell with its result, or with the sentence that says why there is none."""
+    """A cell or a video with its result, or with the sentence that says why there is none."""
 
-    cell: Cell
+    item: Cell | VideoEntry
     result: CellResult | str
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        item = self.item
+        return f"{item.clip} / {item.name}" if isinstance(item, VideoEntry) else item.title
 
 
 def tabulate(suite: str, drive: Drive, outcomes: Sequence[Outcome]) -> Table:
     """The table of what has been measured so far."""
-    done = [(o.cell, o.result) for o in outcomes if isinstance(o.result, CellResult)]
+    done = [
+        (o.item, o.result)
+        for o in outcomes
+        if isinstance(o.result, CellResult) and isinstance(o.item, Cell)
+    ]
     rows = []
     for clip in dict.fromkeys(cell.clip.name for cell, _ in done):
         here = [(cell, result) for cell, result in done if cell.clip.name == clip]
@@ -87,6 +100,9 @@ def tabulate(suite: str, drive: Drive, outcomes: Sequence[Outcome]) -> Table:
             rows.append(_row(clip, name + HEAD_ONLY, len(results), head))
         still = here[0][1].rows
         rows += [_row(clip, title, 0, [still[name]]) for name, title in BASELINES.items()]
+    for o in outcomes:
+        if isinstance(o.item, VideoEntry) and isinstance(o.result, CellResult):
+            rows.append(_row(o.item.clip, o.item.name + VIDEO, 0, [o.result.rows["own"]]))
     return Table(
         suite=suite,
         drive=drive,
@@ -97,9 +113,7 @@ def tabulate(suite: str, drive: Drive, outcomes: Sequence[Outcome]) -> Table:
         environment=done[-1][1].environment if done else {},
         rows=rows,
         failures=[
-            Failure(cell=o.cell.title, sentence=o.result)
-            for o in outcomes
-            if isinstance(o.result, str)
+            Failure(cell=o.title, sentence=o.result) for o in outcomes if isinstance(o.result, str)
         ],
     )
 

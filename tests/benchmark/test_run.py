@@ -117,3 +117,19 @@ def test_a_clip_is_known_by_its_content(tmp_path):
     assert clip_digest(entry, first) == clip_digest(entry, second)
     second.write_bytes(b"two")
     assert clip_digest(entry, first) != clip_digest(entry, second)
+
+
+def test_another_system_s_video_is_a_row_measured_once(monkeypatch, tmp_path):
+    video = tmp_path / "peer.mp4"
+    video.write_bytes(b"one")
+    entry = {"name": "peer", "clip": "sample", "file": str(video)}
+    gone = {"name": "gone", "clip": "sample", "file": str(tmp_path / "gone.mp4")}
+    bench = Bench(monkeypatch, tmp_path / "bench", {**SUITE, "videos": [entry, gone]})
+    made = bench.run()
+    row = made.rows[-1]
+    assert (row.name, row.seeds, row.figures["psnr"].mean) == ("peer (video)", 0, 27)
+    assert [failure.cell for failure in made.failures] == ["sample / gone"]
+    assert len(bench.run().rows) == 7 and bench.watched == ["peer.mp4"]
+    video.write_bytes(b"two")
+    bench.run()
+    assert bench.watched == ["peer.mp4"] * 2

@@ -48,6 +48,7 @@ def test_a_change_goes_over_its_configuration():
         ({"clips": [{"name": "a/b", "file": "x.mp4"}]}, "clips.0.name"),
         ({"clips": [{"name": "a", "file": "x.mp4", "fps": 25}]}, "clips.0.fps: unknown key"),
         ({"configs": [{"name": "a", "config": "smoke", "chnage": {}}]}, "chnage: unknown key"),
+        ({"videos": [{"name": "a", "clip": "b", "file": "c.mp4"}]}, "no clip b in this suite"),
         ({"drive": "telepathy"}, "drive"),
     ],
 )
