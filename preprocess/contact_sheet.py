@@ -16,7 +16,15 @@ from nerf_talker.types import ByteArray, FloatArray
 _TILE = 256
 _TILES = 12
 _COLUMNS = 4
-TINTS = {Label.TORSO: (0, 170, 80), Label.HAIR: (190, 0, 200), Label.FACE: (255, 160, 0)}
+TINTS = {
+    Label.TORSO: (0, 170, 80),
+    Label.HAIR: (190, 0, 200),
+    Label.FACE: (255, 160, 0),
+    Label.LIPS: (230, 0, 0),
+    Label.EYES: (0, 200, 255),
+    Label.NECK: (170, 220, 60),
+    Label.ACCESSORIES: (255, 255, 0),
+}
 
 
 def write_contact_sheet(dataset: Path, manifest: Manifest) -> None:

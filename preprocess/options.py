@@ -31,9 +31,13 @@ class PreprocessOptions(StrictModel):
         audio: A sound file that replaces the clip's own sound.
         landmarks: NPZ with ``landmarks`` (F, 478, 2 or 3) in pixels of the clip's frames at
             ``fps`` and optionally ``blendshapes`` (F, 52); replaces the face landmarker.
-        masks: NPZ with ``labels`` (F, H, W) uint8, see :class:`nerf_talker.data.labels.Label`, and
-            ``head_alpha`` (F, H, W) uint8 from 0 to 255 in the clip's pixels at ``fps``; replaces
-            the hair and person models.
+        parser: TorchScript face parser, see :mod:`nerf_talker.preprocess.parser`; replaces the hair
+            and person models.
+        masks: A folder of PNGs that correct single frames, see
+            :func:`nerf_talker.preprocess.supplied.read_mask_folder`; or an NPZ with ``labels``
+            (F, H, W) uint8, see :class:`nerf_talker.data.labels.Label`, and ``head_alpha``
+            (F, H, W) uint8 from 0 to 255 in the clip's pixels at ``fps``, which replaces the hair
+            and person models.
         audio_features: Name of the speech features: one that is built in, ``hf:FOLDER[:LAYER]`` or
             ``npy:FILE@RATE``; see :mod:`nerf_talker.audio.registry`.
         face: Which person, where there are several: ``largest``, ``left``, ``right``, or ``x,y``:
@@ -46,6 +50,8 @@ class PreprocessOptions(StrictModel):
         poses: Where head tracking stops. "refined": poses of the whole clip together, then aligned
             to the pictures; "landmarks": without the pictures; "pnp": each frame's landmarks
             alone, to compare with.
+        background: "plate": the still picture behind the person, refused where it moves; "plain":
+            its usual colour.
         models: Folder that is looked in first for model files.
         quiet: No progress bars.
     """
@@ -60,7 +66,9 @@ class PreprocessOptions(StrictModel):
     scene: int | None = Field(default=None, ge=1)
     av_offset: float | None = Field(default=None, ge=-2000, le=2000)
     landmarker: Choice = "auto"
+    parser: Path | None = None
     poses: Literal["refined", "landmarks", "pnp"] = "refined"
+    background: Literal["plate", "plain"] = "plate"
     models: Path | None = None
     quiet: bool = False
 

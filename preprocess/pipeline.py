@@ -165,9 +165,10 @@ def _withdraw(dataset: Path, existed: bool) -> None:
 def _check_inputs(clip: Path, options: PreprocessOptions) -> None:
     if not clip.is_file():
         raise InputError(f"{clip}: no such file; give a video of one person speaking")
-    for name in ("audio", "landmarks", "masks"):
+    for name in ("audio", "landmarks", "masks", "parser"):
         path = getattr(options, name)
-        if path is not None and not path.is_file():
+        folder = name == "masks" and path is not None and path.is_dir()
+        if path is not None and not path.is_file() and not folder:
             raise InputError(f"{path}: no such file; --{name} wants the path of a file")
 
 

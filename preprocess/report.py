@@ -159,7 +159,8 @@ def _pictures(files: DatasetFiles, manifest: Manifest) -> str:
     )
     return (
         f'<img class="sheet" alt="contact sheet" src="{sheet}">'
-        "<p><small>Green torso, violet hair, orange face, white landmarks. Background, torso layer "
+        "<p><small>Green torso, lime neck, violet hair, orange face, red lips, blue "
+        "eyes, yellow accessories, white landmarks. Background, torso layer "
         "and the torso's reference frame are made from training frames alone; crop, mean head "
         "shape and poses are fitted to the whole clip.</small></p>"
         f'<div class="gallery">{"".join(tiles)}</div>'

@@ -99,7 +99,9 @@ class Stage:
         return tuple(name for name in self.aids if locate(name, options.models) is None)
 
     def _is_supplied(self, options: PreprocessOptions) -> bool:
-        return any(getattr(options, name) is not None for name in self.files)
+        given = [getattr(options, name) for name in self.files]
+        # A folder holds corrections of single frames; the others still need the models.
+        return any(path is not None and not Path(path).is_dir() for path in given)
 
     def recipe(
         self,
@@ -146,8 +148,12 @@ class Stage:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, read in pieces."""
+    """SHA-256 of a file's content, read in pieces; of a folder, of its files and their names."""
     digest = hashlib.sha256()
+    if Path(path).is_dir():
+        for part in sorted(entry for entry in Path(path).iterdir() if entry.is_file()):
+            digest.update(f"{part.name} {file_digest(part)}\n".encode())
+        return digest.hexdigest()
     with Path(path).open("rb") as source:
         while piece := source.read(1 << 20):
             digest.update(piece)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.data.labels import Label, is_head
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.headshape import ellipsoid_depth
@@ -73,14 +74,75 @@ def read_masks(path: Path) -> tuple[ByteArray, ByteArray]:
             "(frames, height, width)"
         )
     if labels.dtype.kind not in "iu":
-        raise InputError(f"{path}: labels are {labels.dtype}; wanted whole numbers from 0 to 3")
-    odd = labels[(labels < 0) | (labels > 3)]
+        raise InputError(f"{path}: labels are {labels.dtype}; wanted whole numbers from 0 to 7")
+    odd = labels[(labels < 0) | (labels > max(Label))]
     if odd.size:
         raise InputError(
             f"{path}: labels hold the class {int(odd.flat[0])}; wanted 0 background, 1 torso, "
-            "2 hair, 3 face"
+            "2 hair, 3 face, 4 lips, 5 eyes, 6 neck, 7 accessories"
         )
     return labels.astype(np.uint8), _matte(path, alpha)
+
+
+def read_mask_folder(folder: Path, frames: int) -> dict[int, MaskFile]:
+    """Corrections of single frames: ``000123.png`` holds the class ids of frame 123.
+
+    ``000123_alpha.png`` beside it holds that frame's head matte from 0 to 255; without it, the
+    matte follows from the classes. Both are 8-bit grey and as large as the clip's frames.
+
+    Raises:
+        InputError: A name is no frame number, or no frame of the clip has it.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.png")):
+        if path.stem.endswith("_alpha"):
+            continue
+        if not path.stem.isdecimal() or int(path.stem) >= frames:
+            raise InputError(
+                f"{path}: masks are named after their frame, 0 to {frames - 1}, like 000012.png"
+            )
+        alpha = path.with_name(f"{path.stem}_alpha.png")
+        found[int(path.stem)] = MaskFile(path, alpha if alpha.is_file() else None)
+    if not found:
+        raise InputError(f"{folder}: holds no mask; name one after its frame, like 000012.png")
+    return found
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """The files of one corrected frame; ``alpha`` may be missing."""
+
+    labels: Path
+    alpha: Path | None
+
+    def read(self, height: int, width: int) -> tuple[ByteArray, ByteArray]:
+        """Class ids and head matte, (height, width) uint8 each.
+
+        Raises:
+            InputError: A file is no grey picture of that size, or holds other classes.
+        """
+        import cv2
+
+        labels = _grey_png(self.labels, height, width)
+        if labels.max() > max(Label):
+            raise InputError(
+                f"{self.labels}: holds the class {labels.max()}; wanted 0 to {int(max(Label))}"
+            )
+        if self.alpha is not None:
+            return labels, _grey_png(self.alpha, height, width)
+        hard = 255 * is_head(labels).astype(np.uint8)
+        return labels, np.asarray(cv2.GaussianBlur(hard, (0, 0), 0.7))
+
+
+def _grey_png(path: Path, height: int, width: int) -> ByteArray:
+    import cv2
+
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
+    if picture is None or picture.dtype != np.uint8 or picture.shape != (height, width):
+        seen = "no readable picture" if picture is None else f"{picture.shape} {picture.dtype}"
+        raise InputError(f"{path}: {seen}; wanted an 8-bit grey PNG of {width}x{height} px")
+    return np.asarray(picture)
 
 
 def _matte(path: Path, alpha: npt.NDArray[Any]) -> ByteArray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nerf_talker.data.labels import Label
+from nerf_talker.data.labels import is_head, is_torso
 from nerf_talker.geometry.rotation import Array
 from nerf_talker.types import BoolArray, ByteArray, FloatArray
 
@@ -42,10 +42,10 @@ def torso_area(labels: ByteArray, from_head: float) -> ByteArray:
     """0 or 1 per pixel: torso at least ``from_head`` pixels away from the head."""
     import cv2
 
-    head = (labels >= Label.HAIR).astype(np.uint8)
+    head = is_head(labels).astype(np.uint8)
     reach = max(round(from_head), 1)
     near = cv2.dilate(head, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    return ((labels == Label.TORSO) & (near == 0)).astype(np.uint8)
+    return (is_torso(labels) & (near == 0)).astype(np.uint8)
 
 
 def make_reference(grey: ByteArray, labels: ByteArray) -> Reference:

@@ -21,7 +21,11 @@ class Arguments:
         audio: Sound file that replaces the clip's own sound.
         landmarks: NPZ with landmarks (F, 478, 2 or 3) in the clip's pixels at the dataset's fps.
         masks: NPZ of arrays (F, H, W) uint8 in the clip's pixels at the dataset's fps: labels with
-            0 background, 1 torso, 2 hair, 3 face, and head_alpha, the soft head, from 0 to 255.
+            0 background, 1 torso, 2 hair, 3 face, 4 lips, 5 eyes, 6 neck, 7 accessories, and
+            head_alpha, the soft head, from 0 to 255. Or a folder of such labels for single frames
+            of the dataset, 000123.png, with 000123_alpha.png beside it where there is a soft head.
+        parser: TorchScript face parser with the 19 classes of CelebAMask-HQ at 512x512, used in
+            place of the hair and person models.
         audio_features: Speech features: logmel40, mfcc26, phones40 (English), a speech encoder in a
             local folder as hf:FOLDER[:LAYER], or your own as npy:FILE@ROWS_PER_SECOND.
         face: Which person, where there are several: largest, left, right, or x,y, a point on the
@@ -32,6 +36,7 @@ class Arguments:
             default estimated, and corrected where that is sure.
         landmarker: What runs the face models; auto takes MediaPipe, else LiteRT.
         poses: How far head tracking goes; landmarks and pnp are there to compare with.
+        background: The still picture behind the person, or plain: one colour, where it moves.
         models: Folder with model files, looked in first.
         quiet: No progress bars and no summary.
     """
@@ -48,7 +53,9 @@ class Arguments:
     scene: int | None = None
     av_offset: float | None = None
     landmarker: Literal["auto", "mediapipe", "litert"] = "auto"
+    parser: Path | None = None
     poses: Literal["refined", "landmarks", "pnp"] = "refined"
+    background: Literal["plate", "plain"] = "plate"
     models: Path | None = None
     quiet: bool = False
 
@@ -71,7 +78,9 @@ def run(argv: list[str]) -> int:
         "scene": given.scene,
         "av_offset": given.av_offset,
         "landmarker": given.landmarker,
+        "parser": given.parser,
         "poses": given.poses,
+        "background": given.background,
         "models": given.models,
         "quiet": given.quiet,
     }

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from nerf_talker.atomic import atomic_path
 from nerf_talker.data.eyes import EyeTrack
-from nerf_talker.data.labels import Label
+from nerf_talker.data.labels import is_head
 from nerf_talker.data.manifest import DatasetFiles, Manifest, read_manifest
 from nerf_talker.errors import DatasetError
 from nerf_talker.types import AudioFeatures, BoolArray, ByteArray, FloatArray, FrameTrack
@@ -45,7 +45,7 @@ class Dataset:
         torso_motion: (F, 6) plate-to-frame affine, row-major 2x3, in units of the image size.
         audio: Speech features of the clip.
         frames: (F, H, W, 3) uint8 memory map.
-        labels: (F, H, W) uint8 memory map of :class:`Label`.
+        labels: (F, H, W) uint8 memory map of :class:`nerf_talker.data.labels.Label`.
         head_alpha: (F, H, W) uint8 memory map, soft head matte.
         background: (H, W, 3) uint8 clean plate.
         torso: (H, W, 4) uint8 torso plate.
@@ -109,8 +109,8 @@ class Dataset:
         )
 
     def head_mask(self, frame: int) -> BoolArray:
-        """(H, W) bool, the binary head mask (hair and face) of one frame."""
-        return np.isin(self.labels[frame], (Label.HAIR, Label.FACE))
+        """(H, W) bool, the binary head mask (all but torso layer and background) of one frame."""
+        return is_head(self.labels[frame])
 
 
 def read_audio_features(path: Path) -> AudioFeatures:

@@ -19,7 +19,8 @@ from nerf_talker.config import StrictModel
 from nerf_talker.errors import DatasetError
 from nerf_talker.types import Camera
 
-VERSION = 1
+# 2: labels of lips, eyes, neck and accessories, which a reader of 1 would leave out of the head.
+VERSION = 2
 
 SplitName = Literal["train", "val", "test"]
 

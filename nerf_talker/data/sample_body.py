@@ -59,7 +59,7 @@ def neck() -> Part:
         grid_triangles(26, columns, closed=True),
         uv.reshape(-1, 2),
         "neck",
-        label=Label.TORSO,
+        label=Label.NECK,
         carrier="body",
         occlusion=shade.ravel(),
         gloss=0.04,

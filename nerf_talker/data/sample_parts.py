@@ -79,6 +79,7 @@ def eyeballs(rig: FaceRig) -> list[Part]:
                 grid_triangles(rings, spokes, closed=True),
                 eye_uv(ball, (0.0, 0.0)),
                 "eye",
+                label=Label.EYES,
                 occlusion=lid_shadow,
                 gloss=glint,
             )
@@ -122,6 +123,7 @@ def teeth() -> list[Part]:
                 grid_triangles(6, 33),
                 uv.reshape(-1, 2),
                 "teeth",
+                label=Label.LIPS,
                 carrier="jaw" if carrier == "jaw" else "head",
                 occlusion=shade.ravel() * 0.98,
                 gloss=0.12 * np.exp(-((level - 0.5) ** 2) * 12).ravel(),
@@ -147,6 +149,7 @@ def _tongue() -> Part:
         grid_triangles(14, 20),
         uv,
         "tongue",
+        label=Label.LIPS,
         carrier="jaw",
         occlusion=shade,
         gloss=0.1,

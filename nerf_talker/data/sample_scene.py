@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nerf_talker.data.labels import Label
+from nerf_talker.data.labels import HEAD_LABELS, TORSO_LABELS, Label
 from nerf_talker.data.sample_body import collar, jumper, neck
 from nerf_talker.data.sample_face import (
     EYE_RADIUS,
@@ -29,6 +29,7 @@ from nerf_talker.data.sample_motion import pose_matrices
 from nerf_talker.data.sample_parts import Part, ears, eye_uv, eyeballs, teeth
 from nerf_talker.data.sample_raster import interpolate, rasterise
 from nerf_talker.data.sample_texture import bake_tiles, face_uv
+from nerf_talker.geometry.mesh import LIPS
 
 Samples = npt.NDArray[np.float32]
 
@@ -44,7 +45,7 @@ class Picture:
     Attributes:
         rgb: (H, W, 3) uint8.
         labels: (H, W) uint8 of :class:`nerf_talker.data.labels.Label`.
-        head_alpha: (H, W) uint8 share of hair and face in the pixel.
+        head_alpha: (H, W) uint8 share of the head in the pixel.
         landmarks: (478, 3) float32 px; z grows into the scene, 0 at the head's origin.
     """
 
@@ -91,7 +92,7 @@ class Scene:
         # The mouth's lining turns to the viewer only when the mouth opens.
         lining = np.asarray(rig.smooth @ control)[rig.fine_triangles, 2].max(1) > 0
         skin = rig.fine_triangles[_may_be_seen(normals, rig.fine_triangles) | lining]
-        triangles, labels = [skin], [np.full(len(skin), Label.FACE)]
+        triangles, labels = [skin], [self._skin_labels(skin)]
         first = len(uv)
         for part in self._rigid:
             normals = vertex_normals(part.points, part.triangles)
@@ -118,6 +119,16 @@ class Scene:
         self._triangles = np.concatenate(triangles)
         self._labels = np.concatenate(labels).astype(np.uint8)
         self._drop_buried_hair()
+
+    def _skin_labels(self, triangles: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """(T,) FACE, or LIPS between the lips' outer rims and inside the mouth."""
+        control = self.rig.rest_control
+        mouth = np.zeros(len(control))
+        mouth[:MESH_POINTS] = _within(control[:MESH_POINTS, :2], control[list(LIPS[:20]), :2])
+        mouth[[*LIPS, *range(MESH_POINTS, MESH_POINTS + 80)]] = 1.0
+        # At 0.7 the lips are as large as the outline of their landmarks.
+        inside = np.asarray(self.rig.smooth @ mouth) > 0.7
+        return np.where(inside[triangles].all(1), Label.LIPS, Label.FACE).astype(np.uint8)
 
     def _drop_buried_hair(self) -> None:
         """Leaves out locks that no turn of the head within its range brings to light."""
@@ -176,7 +187,7 @@ class Scene:
         labels = np.zeros(fine * fine, np.uint8)
         labels[flat] = self._labels[found.ravel()[flat]]
         masks = [(labels == k).astype(np.float32).reshape(fine, fine) for k in Label]
-        coverage = [_average(mask) for mask in masks]
+        coverage = np.stack([_average(mask) for mask in masks])
         points = _transform(self._landmarks_of(skin, pose) * TO_METRES, head_to_camera)
         marks = np.empty((len(points), 3), np.float32)
         marks[:, :2] = self._project(points, self.size)
@@ -184,7 +195,7 @@ class Scene:
         return Picture(
             np.round(_average(rgb.reshape(fine, fine, 3)) * 255).astype(np.uint8),
             _decide(coverage),
-            np.round(255 * (coverage[Label.HAIR] + coverage[Label.FACE])).astype(np.uint8),
+            np.round(255 * coverage[list(HEAD_LABELS)].sum(0)).astype(np.uint8),
             marks,
         )
 
@@ -237,6 +248,16 @@ def _may_be_seen(normals: Points, triangles: npt.NDArray[np.int64]) -> npt.NDArr
     return np.asarray(normals[triangles, 2].max(1) > -0.45)
 
 
+def _within(points: Points, polygon: Points) -> Points:
+    """(V,) 1 for (V, 2) points inside a closed polygon, by the even-odd rule."""
+    first, second = polygon, np.roll(polygon, -1, 0)
+    x, y = points[:, :1], points[:, 1:]
+    spans = (first[:, 1] > y) != (second[:, 1] > y)
+    slope = (second[:, 0] - first[:, 0]) / (second[:, 1] - first[:, 1] + 1e-12)
+    right = x < first[:, 0] + slope * (y - first[:, 1])
+    return np.asarray((spans & right).sum(1) % 2, np.float64)
+
+
 def _transform(points: Points, matrix: Points) -> Points:
     return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
 
@@ -257,12 +278,11 @@ def _average(image: npt.NDArray[Any]) -> Samples:
     return np.asarray(image, np.float32)
 
 
-def _decide(coverage: list[Samples]) -> npt.NDArray[np.uint8]:
-    """The class of each pixel: head where head covers half of it, then the larger part."""
-    background, torso, hair, face = coverage
-    of_head = np.where(hair > face, Label.HAIR, Label.FACE)
-    rest = np.where(torso >= background, Label.TORSO, Label.BACKGROUND)
-    return np.where(hair + face >= 0.5, of_head, rest).astype(np.uint8)
+def _decide(coverage: Samples) -> npt.NDArray[np.uint8]:
+    """The classes from (K, H, W) shares: head where it covers half, there the largest part."""
+    head, rest = np.array(HEAD_LABELS), np.array([*TORSO_LABELS, Label.BACKGROUND])
+    of_head, of_rest = (group[coverage[group].argmax(0)] for group in (head, rest))
+    return np.where(coverage[head].sum(0) >= 0.5, of_head, of_rest).astype(np.uint8)
 
 
 def _plate(size: int) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nerf_talker.data.labels import Label
+from nerf_talker.data.labels import is_head, is_torso
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.rotation import Array, inverse_rigid, rigid
 from nerf_talker.geometry.tracking import expression_landmarks
@@ -118,17 +118,12 @@ def _plate(context: StageContext, matrices: Array) -> ByteArray:
     colours, torso, uncovered = [], [], []
     flags, rim = cv2.WARP_INVERSE_MAP, max(round(_RIM * size), 1)
     for index, (picture, labels) in zip(rows, _frames(context, False, set(rows)), strict=True):
-        body = (labels == Label.TORSO).astype(np.uint8)
+        body = is_torso(labels).astype(np.uint8)
         # Colours from inside only: the rim holds background and the head's edge.
         clean = cv2.erode(body, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-        head = cv2.dilate((labels >= Label.HAIR).astype(np.uint8), np.ones((3, 3), np.uint8))
-        layers = [
-            picture,
-            clean * 255,
-            body * 255,
-            255 - 255 * head,
-        ]
-        warped = [
+        head = cv2.dilate(is_head(labels).astype(np.uint8), np.ones((3, 3), np.uint8))
+        layers: list[Array] = [picture, clean * 255, body * 255, 255 - 255 * head]
+        warped: list[Array] = [
             cv2.warpAffine(
                 layer, matrices[index], (size, size), flags=flags | kind,
                 borderMode=cv2.BORDER_REPLICATE,
@@ -161,7 +156,7 @@ def _behind_head(share: FloatArray, seen: BoolArray) -> FloatArray:
 
 STAGE = Stage(
     name="torso",
-    version=5,
+    version=6,
     inputs=("ingest", "landmarks", "tracking", "parsing"),
     outputs=("torso.png", "track.npz"),
     options=(),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nerf_talker.data.labels import Label
+from nerf_talker.data.labels import Label, is_head
 from nerf_talker.data.sample_face import FacePose
 from nerf_talker.data.sample_motion import FPS, perform
 from nerf_talker.data.sample_speech import LABIALS
@@ -142,22 +142,25 @@ def test_shoulders_do_not_move_with_the_head():
 
 
 def test_every_pixel_has_one_class_and_all_classes_are_there(sample):
-    for picture in sample.pictures:
-        assert set(np.unique(picture.labels)) == set(map(int, Label))
+    shown = [set(np.unique(picture.labels)) for picture in sample.pictures]
+    assert set.union(*shown) == set(map(int, Label)) - {Label.ACCESSORIES}
+    # Eyes are hidden in a blink.
+    assert set.intersection(*shown) >= set(map(int, Label)) - {Label.ACCESSORIES, Label.EYES}
 
 
 def test_the_head_matte_agrees_with_the_labels(sample):
     for picture in sample.pictures:
-        head = np.isin(picture.labels, [Label.HAIR, Label.FACE])
-        assert np.array_equal(head, picture.head_alpha >= 127)
+        assert np.array_equal(is_head(picture.labels), picture.head_alpha >= 127)
         soft = (picture.head_alpha > 0) & (picture.head_alpha < 255)
         assert 0.005 < soft.mean() < 0.1
 
 
 def test_face_lies_where_the_landmarks_are(sample):
     for picture in sample.pictures:
-        column, row = picture.landmarks[[1, 4, 33, 263, 13, 50, 280, 199], :2].T.astype(int)
+        column, row = picture.landmarks[[1, 4, 50, 280, 199], :2].T.astype(int)
         assert (picture.labels[row, column] == Label.FACE).all()
+        column, row = picture.landmarks[[12, 15], :2].T.astype(int)
+        assert (picture.labels[row, column] == Label.LIPS).all()
         brow = picture.landmarks[10, :2].astype(int)
         assert (picture.labels[: brow[1] - 3, brow[0]] == Label.HAIR).sum() > 4
 

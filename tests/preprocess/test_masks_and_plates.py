@@ -1,14 +1,16 @@
 """Head matte, still layers and the torso's motion, on painted pictures."""
 
+import cv2
 import numpy as np
 import pytest
 
-from nerf_talker.data.labels import Label
+from nerf_talker.data.labels import Label, is_head
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import project
+from nerf_talker.preprocess.classes import classes_of, label_map, paint_features
 from nerf_talker.preprocess.headmask import (
     HeadFrame,
-    classify,
+    fit_edge,
     hair_from_person,
     head_matte,
     outline,
@@ -35,6 +37,16 @@ def scene():
     return landmarks, hair, np.maximum(body, gap).astype(np.float32), down, across
 
 
+def painted(scene):
+    """A picture of the scene: brown hair, pale skin down to the collar, green jumper, grey wall."""
+    _, hair, person, down, _ = scene
+    picture = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    picture[person > 0.5] = (225, 175, 150)
+    picture[hair > 0.5] = (80, 50, 30)
+    picture[(down > 1.3) & (person > 0.5)] = (20, 90, 60)
+    return picture
+
+
 def test_the_head_has_face_hair_ears_and_no_hole(scene):
     landmarks, hair, person, down, across = scene
     matte = head_matte(hair, person, landmarks)
@@ -48,9 +60,11 @@ def test_the_head_has_face_hair_ears_and_no_hole(scene):
 def test_classes_follow_the_matte(scene):
     landmarks, hair, person, down, _ = scene
     matte = head_matte(hair, person, landmarks)
-    labels = classify(matte, hair, person, landmarks)
-    np.testing.assert_array_equal(labels >= Label.HAIR, matte >= 0.5)
-    assert (labels[(down > 1.3) & (person > 0.5)] == Label.TORSO).all()
+    labels = label_map(matte, classes_of(painted(scene), hair, person, landmarks))
+    np.testing.assert_array_equal(is_head(labels), matte >= 0.5)
+    assert (labels[(down > 1.35) & (person > 0.5)] == Label.TORSO).all()
+    neck = (np.abs(scene[4]) < 1) & (down > 1.17) & (down < 1.28) & (person > 0.5)
+    assert (labels[neck] == Label.NECK).all()
     assert (labels[person == 0] != Label.TORSO).all()
 
 
@@ -63,9 +77,47 @@ def test_without_the_hair_model_short_hair_is_told_from_the_person(scene):
     matte = head_matte(guess, person, landmarks)
     known = head_matte(hair, person, landmarks)
     assert ((matte >= 0.5) == (known >= 0.5)).mean() > 0.99
-    labels = classify(matte, guess, person, landmarks)
+    labels = label_map(matte, classes_of(painted(scene), guess, person, landmarks))
     assert (labels[(hair > 0.5) & (down < -1.05) & (np.abs(across) < 1.5)] == Label.HAIR).all()
-    assert (labels[(down > 1.3) & (person > 0.5)] == Label.TORSO).all()
+    assert (labels[(down > 1.35) & (person > 0.5)] == Label.TORSO).all()
+
+
+def test_lips_and_eyes_are_those_of_the_mesh():
+    landmarks = np.zeros((478, 2), np.float32)
+    turn = np.arange(20) / 20 * 2 * np.pi
+    for rim, centre, size in (
+        (mesh.LIPS[:20], (60, 90), (20, 8)),
+        (mesh.RIGHT_EYE, (40, 40), (10, 5)),
+        (mesh.LEFT_EYE, (80, 40), (10, 5)),
+    ):
+        circle = np.stack([np.cos(turn), np.sin(turn)], 1)[: len(rim)]
+        landmarks[list(rim)] = circle * size + centre
+    head = np.full((120, 120), Label.FACE, np.uint8)
+    paint_features(head, landmarks)
+    assert [head[90, 60], head[40, 40], head[40, 80], head[60, 60]] == [4, 5, 5, 3]
+    assert (head == Label.LIPS).sum() == pytest.approx(np.pi * 20 * 8, rel=0.1)
+
+
+def test_hair_the_model_half_sees_is_told_by_its_colour(scene):
+    landmarks, hair, person, down, across = scene
+    unsure = np.where(across < 0, hair, 0.3 * hair).astype(np.float32)
+    matte = head_matte(hair, person, landmarks)
+    labels = label_map(matte, classes_of(painted(scene), unsure, person, landmarks))
+    crown = (hair > 0.5) & (down < -1.05)
+    assert (labels[crown] == Label.HAIR).mean() > 0.97
+
+
+def test_the_edge_moves_to_that_of_the_picture():
+    y, x = np.mgrid[:200, :200]
+    disc = np.clip(60.5 - np.hypot(x - 100, y - 100), 0, 1).astype(np.float32)
+    picture = np.repeat(np.round(60 + 120 * disc)[..., None], 3, 2).astype(np.uint8)
+    away = np.roll(disc, 3, 1)
+    before, after = (np.abs(m - disc).sum() for m in (away, fit_edge(away, picture, disc < 0.5)))
+    assert after < 0.6 * before
+    np.testing.assert_array_equal(fit_edge(away, picture, np.zeros_like(disc, bool)), away)
+    flat = fit_edge(disc, np.full_like(picture, 90), disc < 0.5)
+    assert ((flat >= 0.5) == (disc >= 0.5)).mean() > 0.995
+    np.testing.assert_array_equal(fit_edge(0 * disc, picture, disc < 0.5), 0)
 
 
 def test_the_oval_is_antialiased_and_widens(scene):
@@ -117,8 +169,6 @@ def test_still_layers_are_made_from_training_frames_alone():
 
 
 def test_torso_motion_is_recovered():
-    import cv2
-
     rng = np.random.default_rng(0)
     noise = cv2.GaussianBlur(rng.uniform(0, 255, (160, 160)).astype(np.float32), (0, 0), 2)
     noise = np.clip((noise - 127) * 5 + 127, 0, 255).astype(np.uint8)

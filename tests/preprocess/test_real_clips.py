@@ -30,8 +30,10 @@ def test_a_short_portrait_becomes_a_dataset(shared_clip, models, tmp_path):
     assert (manifest.frames, manifest.crop.side) == (125, 512)
     assert manifest.stages["tracking"].notes["reprojection_rms_px512"] < 3
     labels = np.stack(list(read_video(tmp_path / "d" / "labels.mkv", True)))
-    for label in Label:
+    for label in (Label.BACKGROUND, Label.TORSO, Label.HAIR, Label.FACE):
         assert 0.02 < (labels == label).mean() < 0.8, label
+    for label in (Label.LIPS, Label.EYES, Label.NECK):
+        assert 0.001 < (labels == label).mean() < 0.1, label
 
 
 def test_inspect_grades_and_refuses(shared_clip, models, capsys):

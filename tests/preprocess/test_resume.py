@@ -133,6 +133,8 @@ def changes(tiny, folder):
         "av_offset": (40.0, ["audio"]),
         "landmarker": ("litert", NAMES),
         "poses": ("pnp", POSED),
+        "parser": (folder / "parser.pt", ["parsing", "background", "torso"]),
+        "background": ("plain", ["background"]),
     }
 
 

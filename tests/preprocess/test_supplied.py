@@ -53,7 +53,7 @@ def test_a_matte_in_another_range_is_refused(tmp_path, alpha, sentence):
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        (LABELS + 1, "the class 4; wanted 0 background"),
+        (LABELS + 5, "the class 8; wanted 0 background"),
         (LABELS.astype(np.int8) - 1, "the class -1; wanted 0 background"),
         (LABELS.astype(np.float32), "labels are float32; wanted whole numbers"),
     ],
