@@ -14,6 +14,7 @@ from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import project
 from nerf_talker.preprocess import pipeline
 from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext, publish
 from tests.geometry.heads import CAMERA, head_motion, head_shape
 
@@ -48,7 +49,7 @@ def finish(stage, root, **chosen):
     options = PreprocessOptions(size=64, landmarks=root / "marks.npz", quiet=True, **chosen)
     scratch = root / "work" / f"{stage.name}.partial"
     scratch.mkdir(parents=True)
-    notes = stage.run(StageContext(root / "a.mkv", root, scratch, options, False))
+    notes = stage.run(StageContext(root / "a.mkv", root, scratch, options, Journey()))
     publish(stage, scratch, root)
     return notes
 

@@ -6,6 +6,7 @@ import pytest
 from nerf_talker.data.manifest import DatasetFiles
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess.media import VideoWriter, read_video
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext
 from nerf_talker.preprocess.stages import background
 
@@ -25,7 +26,7 @@ def remade(copied, tiny):
         scratch = copied / "again"
         scratch.mkdir()
         notes = background.run(
-            StageContext(tiny.clip, copied, scratch, options(tiny, **choices), False)
+            StageContext(tiny.clip, copied, scratch, options(tiny, **choices), Journey())
         )
         import cv2
 

@@ -11,6 +11,7 @@ from nerf_talker.errors import InputError
 from nerf_talker.preprocess.media import read_video
 from nerf_talker.preprocess.parser import SIZE, TABLE, FaceParser
 from nerf_talker.preprocess.pipeline import preprocess
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext, file_digest
 from nerf_talker.preprocess.stages import parsing
 from nerf_talker.preprocess.supplied import read_mask_folder
@@ -105,7 +106,7 @@ def test_a_folder_corrects_single_frames(folder, copied, tiny, monkeypatch):
     scratch = copied / "again"
     scratch.mkdir()
     notes = parsing.run(
-        StageContext(tiny.clip, copied, scratch, options(tiny, masks=folder), False)
+        StageContext(tiny.clip, copied, scratch, options(tiny, masks=folder), Journey())
     )
     assert notes["corrected_frames"] == 1 and notes["source"] == "model"
     labels = list(read_video(DatasetFiles(scratch).labels, True))

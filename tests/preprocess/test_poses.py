@@ -6,6 +6,7 @@ import pytest
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import pnp_poses
 from nerf_talker.preprocess import pipeline
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext
 from nerf_talker.preprocess.stages import tracking
 
@@ -18,7 +19,7 @@ def tracked(copied, tiny):
 
     def run(**changes):
         scratch = copied / "again"
-        context = StageContext(tiny.clip, copied, scratch, options(tiny, **changes), False)
+        context = StageContext(tiny.clip, copied, scratch, options(tiny, **changes), Journey())
         notes = tracking.run(context)
         with np.load(scratch / tracking.TRACKING_FILE) as archive:
             return notes, dict(archive)

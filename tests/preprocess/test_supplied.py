@@ -8,6 +8,7 @@ import pytest
 from nerf_talker.data.manifest import DatasetFiles
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess.media import read_video
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext
 from nerf_talker.preprocess.stages import landmarks, parsing
 from nerf_talker.preprocess.supplied import read_masks
@@ -69,7 +70,7 @@ def test_what_is_supplied_for_the_clip_is_used_for_a_part_of_it(copied, tiny):
     assert (record["first"], record["whole"]) == (0, FRAMES)
     path.write_text(json.dumps({**record, "first": 20, "frames": FRAMES - 30}))
     scratch = copied / "again"
-    context = StageContext(tiny.clip, copied, scratch, options(tiny), False)
+    context = StageContext(tiny.clip, copied, scratch, options(tiny), Journey())
     parsing.STAGE.run(context)
     landmarks.STAGE.run(context)
     before = list(read_video(DatasetFiles(copied).labels, True))[20:-10]

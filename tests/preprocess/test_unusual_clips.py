@@ -10,6 +10,7 @@ from nerf_talker.errors import InputError
 from nerf_talker.preprocess import pipeline
 from nerf_talker.preprocess.models import FACE_MODEL
 from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext, publish
 from nerf_talker.weights import locate
 
@@ -38,7 +39,7 @@ def taken(clip, root, **chosen):
     for stage in pipeline.STAGES[:3]:
         scratch = root / "work" / f"{stage.name}.partial"
         scratch.mkdir(parents=True)
-        notes[stage.name] = stage.run(StageContext(clip, root, scratch, options, False))
+        notes[stage.name] = stage.run(StageContext(clip, root, scratch, options, Journey()))
         publish(stage, scratch, root)
     record = json.loads((root / "work" / "clip.json").read_text())
     warnings = [*record["warnings"], *(w for n in notes.values() for w in n.get("warnings", []))]
