@@ -176,13 +176,17 @@ void run_plain(const Layer<P>& layer, Rows<const typename P::Element> x, int row
         });
 }
 
+template <class P> struct FromZero {
+    NT_HD typename P::Wide operator()(int, int) const { return typename P::Wide{}; }
+};
+
 // The gradient to inputs that came out of a ReLU: W^T dy where `active` is positive.
 template <class P>
 void pull_relu(const Layer<P>& layer, Rows<const typename P::Element> dy, int rows,
                Rows<const typename P::Element> active, Rows<typename P::Element> dx) {
     using Wide = typename P::Wide;
     multiply<P>(
-        dy, rows, layer.outputs(), layer.backward, layer.pulled, [](int, int) { return Wide{}; },
+        dy, rows, layer.outputs(), layer.backward, layer.pulled, FromZero<P>{},
         [&](int row, int first, const auto& sum) {
             constexpr int V = sizeof(sum) / sizeof(Wide);
             const auto* on = active[row] + first * P::WIDE;
