@@ -156,7 +156,8 @@ void run_relu(const Layer<P>& layer, Rows<const typename P::Element> x, int rows
         [&](int row, int first, const auto& sum) {
             constexpr int V = sizeof(sum) / sizeof(Wide);
             Wide held[V];
-            for (int v = 0; v < V; ++v) held[v] = sum[v] > Wide{} ? sum[v] : Wide{};
+            // What is not a number stays none.
+            for (int v = 0; v < V; ++v) held[v] = sum[v] < Wide{} ? Wide{} : sum[v];
             P::template store<V>(y[row] + first * P::WIDE, held);
         });
 }

@@ -7,7 +7,7 @@ namespace nt {
 
 // exp to 2e-7 relative, from a polynomial.
 NT_HD float quick_exp(float x) {
-    x = clamp(x, -87.0f, 88.0f);
+    x = lesser(greater(x, -87.0f), 88.0f);  // what is not a number stays none
     const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: rounds to an integer
     const float whole = shifted - 12582912.0f;
     const float r = multiply_add(whole, 2.12194440e-4f, multiply_add(whole, -0.693359375f, x));

@@ -152,6 +152,17 @@ def test_held_density_has_no_gradient():
     assert not found.any()
 
 
+@pytest.mark.parametrize("autocast", [False, True], ids=["f32", "bf16"])
+def test_what_is_no_number_shows(autocast):
+    with running("cpu"):
+        field = head("usual", torch.float32)
+        with torch.no_grad():
+            field.table.fill_(torch.nan)
+        found = results(field, 30, autocast)
+    for key in ("density", "rgb", "gates"):
+        assert bool(found[key].isnan().all()), key
+
+
 def test_without_gradients_the_same_values():
     with running("cpu"):
         field, given = head(), samples(130)
