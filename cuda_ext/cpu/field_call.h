@@ -22,7 +22,8 @@
 
 namespace nt::field {
 
-// Mirrored by _Call of nerf_talker/ops/field_call.py; void pointers are of the function's real type.
+// Mirrored by _Call of nerf_talker/ops/register_field.py; void pointers are of the function's real
+// type.
 struct FieldCall {
     const void *points, *table, *harmonics;  // (M, 3), (3, E, F), (N, 16)
     const int64_t *ray, *frame;              // (M)
