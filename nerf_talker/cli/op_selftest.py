@@ -149,8 +149,43 @@ def _march(module: ModuleType, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return (offsets[:, 1].to(origins.dtype) * STEP,)
 
 
+def _march_packed(module: ModuleType, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """As :func:`_march`, with room for every sample."""
+    origins, directions, box, jitter = inputs
+    near, far = module.ray_box(origins, directions, box)
+    generator = torch.Generator().manual_seed(SEED)
+    occupancy = (torch.rand(8, 8, 8, generator=generator) < 0.5).to(origins.device)
+    given = (origins, directions, near, far, occupancy, box, STEP, jitter)
+    found = module.march_packed(*given, capacity=len(origins) * 200)
+    return (found.ray_offsets[:, 1].to(origins.dtype) * STEP,)
+
+
 def _cases() -> list[Case]:
-    return [*_encoding_cases(), *_ray_cases()]
+    return [*_encoding_cases(), *_ray_cases(), *_bit_cases()]
+
+
+def _bit_cases() -> list[Case]:
+    def draw(generator: torch.Generator) -> tuple[Tensor, ...]:
+        return (torch.randn(61, generator=generator),)
+
+    def packed(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return (module.pack_bits(given[0] > 0).to(given[0]),)
+
+    def summed(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        bits = torch.nn.functional.pad((given[0] > 0).to(given[0]), (0, 3)).reshape(-1, 8)
+        return (bits @ 2 ** torch.arange(8).to(bits),)
+
+    def there_and_back(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        cells = given[0] > 0
+        return (module.unpack_bits(module.pack_bits(cells), len(cells)).to(given[0]),)
+
+    def kept(module: ModuleType, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return ((given[0] > 0).to(given[0]),)
+
+    return [
+        Case("pack_bits", draw, 0, packed, summed),
+        Case("unpack_bits", draw, 0, there_and_back, kept),
+    ]
 
 
 def _encoding_cases() -> list[Case]:
@@ -194,6 +229,19 @@ def _encoding_cases() -> list[Case]:
                 module.grid_encode(given[0], given[1], lattice.resolutions, lattice.entries),
             ),
         ),
+        Case(
+            "landmark_encode",
+            points_and(lattice.table_shape),
+            2,
+            lambda module, given: (
+                module.landmark_encode(given[0].reshape(4, 24, 3), given[1], lattice),
+            ),
+            lambda module, given: (
+                module.grid_encode(
+                    given[0], given[1], lattice.resolutions, lattice.entries
+                ).reshape(4, -1),
+            ),
+        ),
         Case("spherical_harmonics", directions, 1, harmonics, harmonics),
         Case("frequency_encode", directions, 1, waves, waves),
     ]
@@ -223,4 +271,5 @@ def _ray_cases() -> list[Case]:
         Case("ray_distortion", _samples, 1, spread, spread),
         Case("ray_box", _rays, 0, box_hits, box_hits),
         Case("march", _rays, 0, _march, _march, slack=STEP * 1.001),
+        Case("march_packed", _rays, 0, _march_packed, _march, slack=STEP * 1.001),
     ]

@@ -91,6 +91,9 @@ class TruthFigures(StrictModel):
         lipgap_std: Standard deviation of the lip gap.
         sync_offset_frames: As in the rows.
         sync_confidence: As in the rows.
+        sync_distance: As in the rows.
+        loudness_offset_frames: As in the rows.
+        loudness_confidence: As in the rows.
         speech_offset_frames: As in the rows.
         speech_confidence: As in the rows.
         jitter: As in the rows.

@@ -6,7 +6,7 @@ import torch
 from nerf_talker import ops
 from nerf_talker.ops import backend as choice
 from tests.ops import plain_gather
-from tests.ops.backends import assert_near, computes, device_of, tolerance
+from tests.ops.backends import assert_near, computes, device_of, triplane_tolerance
 
 LAYOUTS = {
     "dense": ops.GridLayout.geometric(3, 5, 16, 12, 2),
@@ -33,7 +33,7 @@ def test_values_and_gradients_follow_the_definition(backend, layout, dtype, gene
     given = [v.clone().to(device).requires_grad_() for v in (points, table)]
     found = ops.triplane_encode(*given, layout)
     (found * pull.to(device, dtype)).sum().backward()
-    limit = tolerance(name, dtype)
+    limit = triplane_tolerance(name, dtype)
     assert_near(found, wanted, limit)
     assert_near(given[1].grad, leaves[1].grad, limit)
     assert_near(given[0].grad, leaves[0].grad, limit * (10 if dtype == torch.float32 else 1))

@@ -80,7 +80,10 @@ def test_position_gradients_in_double(backend, layout, count, seed):
             leaf = points.clone().requires_grad_()
             encoded = ops.grid_encode(leaf, table, layout)
             gradients += torch.autograd.grad(encoded.square().sum(), [leaf])
-    assert_near(gradients[0], gradients[1], 1e-12)
+    # Entries that differ little leave a slope far below the terms it is the difference of.
+    terms = max(layout.resolutions) * float(table.abs().max()) ** 2
+    apart = float((gradients[0].cpu() - gradients[1].cpu()).abs().max()) if count else 0.0
+    assert apart <= 1e-12 * terms
 
 
 @LAW

@@ -57,5 +57,5 @@ def test_another_choice_tracks_again_and_reads_nothing_anew(copied, tiny, monkey
         pipeline, "_run", lambda stage, *rest: (ran.append(stage.name), original(stage, *rest))[1]
     )
     manifest = pipeline.preprocess(tiny.clip, copied, options(tiny, poses="pnp"))
-    assert ran == ["tracking", "torso"]
+    assert ran == ["tracking", "expression", "torso"]
     assert manifest.stages["tracking"].notes["focal_in_widths"] == tracking.FOCAL_IN_WIDTHS

@@ -19,7 +19,7 @@ from nerf_talker.preprocess.stage import read_records
 from .tiny import options
 
 NAMES = [stage.name for stage in STAGES]
-POSED = NAMES[NAMES.index("tracking") :]
+POSED = ["tracking", "expression", "torso"]
 # A parent that only imports forks one child per run, so that a run costs no import; the child
 # kills itself with SIGKILL at the wanted point, which no handler and no `finally` sees.
 KILLER = """
@@ -119,6 +119,7 @@ def changes(tiny, folder):
     np.savez(folder / "landmarks.npz", landmarks=landmarks + 0.25)
     alpha = masks["head_alpha"] // 2 + 100
     np.savez(folder / "masks.npz", labels=masks["labels"], head_alpha=alpha)
+    (folder / "parser.pt").write_bytes(b"another")
     return {
         "quiet": (False, []),
         "models": (folder, []),
@@ -186,7 +187,7 @@ def test_the_manifest_says_how_each_stage_was_made(made, tiny):
         assert record.outputs == {name: (made / name).stat().st_size for name in stage.outputs}
         assert set(record.options) == set(stage.options)
         assert record.status == ("warned" if record.notes.get("warnings") else "done")
-        assert record.seconds > 0
+        assert record.seconds >= 0
     assert stages["ingest"].files["clip"] == hashlib.sha256(tiny.clip.read_bytes()).hexdigest()
 
 
