@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | clean: each sets up .venv first when it is missing or stale.
+# make demo | test | lint | bench | gpu | clean: each sets up .venv first when it is missing or stale.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ export NERF_TALKER_MODELS := $(abspath ../shared/models)
 endif
 endif
 
-.PHONY: demo test lint bench clean setup
+.PHONY: demo test lint bench gpu clean setup
 
 setup: $(READY)
 
@@ -45,6 +45,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+gpu: $(READY)
+	PYTHON=$(abspath $(BIN)/python) bash tests/benchmarks/gpu.sh
 
 clean:
 	rm -rf $(VENV) .types build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache runs/demo
