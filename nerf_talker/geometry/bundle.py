@@ -12,6 +12,7 @@ A pose step is (rotation vector, translation) of a left perturbation about the h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,7 +137,13 @@ def landmark_terms(
     return flipped @ tall, (flipped @ residual.reshape(frames, -1, 1))[..., 0]
 
 
-def solve_smooth(poses: Poses, normal: Array, right: Array, strength: float = 1.0) -> Array:
+def solve_smooth(
+    poses: Poses,
+    normal: Array,
+    right: Array,
+    strength: float = 1.0,
+    splices: Sequence[int] = (),
+) -> Array:
     """(F, 6) steps that minimise the data terms plus the acceleration prior.
 
     Args:
@@ -144,6 +151,7 @@ def solve_smooth(poses: Poses, normal: Array, right: Array, strength: float = 1.
         normal: (F, 6, 6) data normal matrices.
         right: (F, 6) data right-hand sides.
         strength: Factor on the prior.
+        splices: Frames before which time was cut out: nothing is smooth across them.
     """
     from scipy.linalg import solveh_banded
 
@@ -157,15 +165,24 @@ def solve_smooth(poses: Poses, normal: Array, right: Array, strength: float = 1.
     right = right.copy()
     if frames >= 3:
         bend = _accelerations(poses)
+        held = np.outer(_unspliced(frames, splices), prior)
         for shift, factor in enumerate((1.0, -2.0, 1.0)):
-            right[shift : frames - 2 + shift] -= factor * prior * bend
+            right[shift : frames - 2 + shift] -= factor * held * bend
         for shift, factor in enumerate((1.0, 4.0, 1.0)):
-            band[0, shift : frames - 2 + shift] += factor * prior
+            band[0, shift : frames - 2 + shift] += factor * held
         for shift in (0, 1):
-            band[6, shift : frames - 2 + shift] -= 2 * prior
-        band[12, : frames - 2] += prior
+            band[6, shift : frames - 2 + shift] -= 2 * held
+        band[12, : frames - 2] += held
     step = solveh_banded(band.reshape(18, -1), right.reshape(-1), lower=True)
     return np.asarray(step).reshape(frames, 6)
+
+
+def _unspliced(frames: int, splices: Sequence[int]) -> Array:
+    """(F - 2,) 1 where three frames in a row belong to one piece of time, else 0."""
+    held = np.ones(frames - 2)
+    for splice in splices:
+        held[max(splice - 2, 0) : splice] = 0.0
+    return held
 
 
 def _accelerations(poses: Poses) -> Array:

@@ -12,7 +12,7 @@ solved together with the landmark terms and the acceleration prior of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +108,7 @@ def refine_on_pictures(
     landmarks: Array,
     weights: Array,
     frames: Frames,
+    splices: Sequence[int] = (),
     rounds: int = 2,
 ) -> Poses:
     """Poses that agree with the pictures, the landmarks and smooth motion.
@@ -119,6 +120,7 @@ def refine_on_pictures(
         landmarks: (F, R, 2) pixels of the rigid points.
         weights: (F, R) their inverse variances, 0 in frames without a face.
         frames: Called for each pass; yields F (H, W) uint8 grey pictures.
+        splices: Frames before which time was cut out: nothing is smooth across them.
         rounds: Passes of alignment.
     """
     points = surface_points(shape)
@@ -140,7 +142,7 @@ def refine_on_pictures(
             matrix, pull = landmark_terms(camera, poses, rigid, landmarks, weights)
             offset = _difference(target, poses) * trusted[:, None]
             data = pull + (normal @ offset[..., None])[..., 0]
-            poses = poses.moved(solve_smooth(poses, normal + matrix, data, STIFFNESS))
+            poses = poses.moved(solve_smooth(poses, normal + matrix, data, STIFFNESS, splices))
         points = points + aligned.depth[:, None] * [0.0, 0.0, 1.0]
     return poses
 

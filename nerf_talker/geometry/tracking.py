@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,12 +36,14 @@ class HeadTrack:
         shape: (478, 3) metres, canonical head space.
         coarse: The PnP poses the refinement started from.
         weights: (F, R) inverse variances of the rigid points, 0 in frames without a face.
+        splices: Frames before which time was cut out.
     """
 
     poses: Poses
     shape: Array
     coarse: Poses
     weights: Array
+    splices: tuple[int, ...] = ()
 
     @property
     def seen(self) -> BoolArray:
@@ -49,7 +52,12 @@ class HeadTrack:
 
 
 def track_head(
-    camera: Camera, landmarks: Array, valid: BoolArray, shape: Array, smooth: float = 1.0
+    camera: Camera,
+    landmarks: Array,
+    valid: BoolArray,
+    shape: Array,
+    smooth: float = 1.0,
+    splices: Sequence[int] = (),
 ) -> HeadTrack:
     """Fit poses and rigid shape to a clip's landmarks.
 
@@ -59,6 +67,7 @@ def track_head(
         valid: (F,) bool; landmarks of other frames are ignored.
         shape: (478, 3) start shape, metres, canonical head space.
         smooth: Sigma in frames of the final Gaussian smoothing of the poses; 0 switches it off.
+        splices: Frames before which time was cut out: nothing is smooth across them.
 
     Raises:
         InputError: A frame's landmarks admit no pose.
@@ -70,11 +79,11 @@ def track_head(
     coarse = poses = pnp_poses(camera, shape[rigid], seen[:, rigid])
     weights = point_weights(camera, poses, shape[rigid], seen[:, rigid], valid)
     for _ in range(_ROUNDS):
-        poses = refine(camera, poses, shape[rigid], seen[:, rigid], weights)
+        poses = refine(camera, poses, shape[rigid], seen[:, rigid], weights, splices)
         shape = refine_shape(camera, poses, start, seen, valid)
         weights = point_weights(camera, poses, shape[rigid], seen[:, rigid], valid)
-    poses = refine(camera, poses, shape[rigid], seen[:, rigid], weights)
-    return HeadTrack(smoothed(poses, smooth), shape, coarse, weights)
+    poses = refine(camera, poses, shape[rigid], seen[:, rigid], weights, splices)
+    return HeadTrack(smoothed(poses, smooth, splices), shape, coarse, weights, tuple(splices))
 
 
 def on_pictures(camera: Camera, track: HeadTrack, landmarks: Array, frames: Frames) -> HeadTrack:
@@ -89,10 +98,10 @@ def on_pictures(camera: Camera, track: HeadTrack, landmarks: Array, frames: Fram
     seen = np.asarray(landmarks, np.float64)[..., :2]
     rigid = list(mesh.RIGID)
     poses = refine_on_pictures(
-        camera, track.poses, track.shape, seen[:, rigid], track.weights, frames
+        camera, track.poses, track.shape, seen[:, rigid], track.weights, frames, track.splices
     )
     shape = refine_shape(camera, poses, track.shape, seen, track.seen)
-    return HeadTrack(poses, shape, track.coarse, track.weights)
+    return replace(track, poses=poses, shape=shape)
 
 
 def frame_by_frame(camera: Camera, track: HeadTrack, landmarks: Array) -> HeadTrack:
@@ -106,11 +115,18 @@ def frame_by_frame(camera: Camera, track: HeadTrack, landmarks: Array) -> HeadTr
     return replace(track, poses=pnp_poses(camera, track.shape[rigid], seen))
 
 
-def refine(camera: Camera, poses: Poses, points: Array, observed: Array, weights: Array) -> Poses:
+def refine(
+    camera: Camera,
+    poses: Poses,
+    points: Array,
+    observed: Array,
+    weights: Array,
+    splices: Sequence[int] = (),
+) -> Poses:
     """Gauss-Newton over all poses with the acceleration prior; see :mod:`.bundle`."""
     for _ in range(_STEPS):
         normal, right = landmark_terms(camera, poses, points, observed, weights)
-        poses = poses.moved(solve_smooth(poses, normal, right))
+        poses = poses.moved(solve_smooth(poses, normal, right, splices=splices))
     return poses
 
 
@@ -158,17 +174,22 @@ def refine_shape(
     return scale * moved @ rotation.T + shift
 
 
-def smoothed(poses: Poses, sigma: float) -> Poses:
-    """Gaussian smoothing over time; zero phase, so nothing is delayed."""
+def smoothed(poses: Poses, sigma: float, splices: Sequence[int] = ()) -> Poses:
+    """Gaussian smoothing over time, zero phase, each piece between splices by itself."""
     if sigma <= 0 or len(poses) < 3:
         return poses
     from scipy.ndimage import gaussian_filter1d
 
     mean = poses.rotation[len(poses) // 2]
     local = logarithm(poses.rotation @ mean.T)
-    local = gaussian_filter1d(local, sigma, axis=0, mode="nearest")
-    shift = gaussian_filter1d(poses.translation, sigma, axis=0, mode="nearest")
-    return Poses(exponential(local) @ mean, shift)
+    values = np.concatenate([local, poses.translation], 1)
+    pieces = [
+        gaussian_filter1d(piece, sigma, axis=0, mode="nearest")
+        for piece in np.split(values, list(splices))
+        if len(piece)
+    ]
+    values = np.concatenate(pieces)
+    return Poses(exponential(values[:, :3]) @ mean, values[:, 3:])
 
 
 def expression_landmarks(camera: Camera, shape: Array, landmarks: Array) -> Array:

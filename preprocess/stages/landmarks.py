@@ -239,6 +239,12 @@ def read_landmark_file(context: StageContext) -> Iterator[Any]:
         yield from (archive[key] for key in ("landmarks", "blendshapes", "valid"))
 
 
+def read_splices(context: StageContext) -> list[int]:
+    """Frames before which time was cut out of the recording."""
+    with np.load(context.root / LANDMARKS_FILE) as archive:
+        return [int(frame) for frame in archive["splices"]]
+
+
 STAGE = Stage(
     name="landmarks",
     version=2,

@@ -22,7 +22,7 @@ from nerf_talker.geometry.track_report import TrackReport, report_track
 from nerf_talker.geometry.tracking import HeadTrack, frame_by_frame, on_pictures, track_head
 from nerf_talker.preprocess.media import read_video
 from nerf_talker.preprocess.stage import Stage, StageContext
-from nerf_talker.preprocess.stages.landmarks import read_landmark_file
+from nerf_talker.preprocess.stages.landmarks import read_landmark_file, read_splices
 from nerf_talker.types import ByteArray, Camera
 
 TRACKING_FILE = "work/tracking.npz"
@@ -43,8 +43,10 @@ def clip_camera(size: int) -> Camera:
 def run(context: StageContext) -> dict[str, Any]:
     """Write ``work/tracking.npz``: head_to_camera and mean_shape."""
     landmarks, _, valid = read_landmark_file(context)
+    splices = read_splices(context)
     camera = clip_camera(context.options.size)
-    start = track_head(camera, landmarks, valid, mean_head(landmarks, valid))
+    shape = mean_head(landmarks, valid)
+    start = track_head(camera, landmarks, valid, shape, splices=splices)
     first = report_track(camera, start, landmarks)
     aligned_to, track = _chosen(context, camera, start, first, landmarks)
     target = context.scratch / TRACKING_FILE
@@ -103,7 +105,7 @@ def read_tracking(context: StageContext) -> tuple[Poses, Array]:
 
 STAGE = Stage(
     name="tracking",
-    version=6,
+    version=7,
     inputs=("ingest", "landmarks"),
     outputs=(TRACKING_FILE,),
     options=("size", "poses"),

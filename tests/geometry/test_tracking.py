@@ -5,7 +5,14 @@ import pytest
 
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
-from nerf_talker.geometry.bundle import landmark_terms, pnp_poses, project, projection_jacobian
+from nerf_talker.geometry.bundle import (
+    Poses,
+    landmark_terms,
+    pnp_poses,
+    project,
+    projection_jacobian,
+    solve_smooth,
+)
 from nerf_talker.geometry.headshape import (
     OUTER_EYE_DISTANCE,
     ellipsoid_depth,
@@ -14,7 +21,7 @@ from nerf_talker.geometry.headshape import (
 )
 from nerf_talker.geometry.rotation import exponential, logarithm
 from nerf_talker.geometry.track_report import difference, report_track, wander
-from nerf_talker.geometry.tracking import expression_landmarks, frame_by_frame, track_head
+from nerf_talker.geometry.tracking import expression_landmarks, frame_by_frame, smoothed, track_head
 
 from .heads import CAMERA, head_motion, head_shape, seen_landmarks
 
@@ -166,3 +173,22 @@ def test_depth_for_flat_landmarks_bulges_towards_the_camera(noisy):
     edge = depth[0, list(mesh.EAR_SIDES)].mean()
     assert depth[0, mesh.NOSE_BRIDGE] == 0
     assert edge > 20
+
+
+def test_nothing_is_smoothed_across_a_splice():
+    steps = np.zeros((20, 3))
+    steps[12:, 0] = 1.0
+    poses = Poses(np.tile(np.eye(3), (20, 1, 1)), steps)
+    assert np.abs(smoothed(poses, 1.0).translation - steps).max() > 0.2
+    assert np.abs(smoothed(poses, 1.0, [12]).translation - steps).max() < 1e-12
+
+
+def test_the_acceleration_prior_ends_at_a_splice():
+    jump = np.zeros((20, 3))
+    jump[:, 2], jump[12:, 0] = 1.0, 0.05
+    poses = Poses(np.tile(np.eye(3), (20, 1, 1)), jump)
+    normal = np.tile(np.eye(6), (20, 1, 1))
+    still = np.zeros((20, 6))
+    held = solve_smooth(poses, normal, still)
+    free = solve_smooth(poses, normal, still, splices=[12])
+    assert np.abs(held).max() > 1e-3 > 1e-9 > np.abs(free).max()
