@@ -161,7 +161,10 @@ def _march_packed(module: ModuleType, inputs: Sequence[Tensor]) -> tuple[Tensor,
 
 
 def _cases() -> list[Case]:
-    return [*_encoding_cases(), *_ray_cases(), *_bit_cases()]
+    from nerf_talker.cli import field_selftest as field
+
+    fused = Case("fused_field", field.draw, 4, field.fused, field.layers)
+    return [*_encoding_cases(), *_ray_cases(), *_bit_cases(), fused]
 
 
 def _bit_cases() -> list[Case]:
