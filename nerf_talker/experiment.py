@@ -49,6 +49,19 @@ def load_config(name: str | Path) -> ExperimentConfig:
     return validate(ExperimentConfig, read_yaml(path), str(path))
 
 
+def completed(text: str) -> str:
+    """A kept configuration with the defaults of keys that came later; comments stay.
+
+    One that this version cannot read is given back as it is.
+    """
+    comments = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
+    try:
+        config = validate(ExperimentConfig, yaml.safe_load(text) or {}, "config.yaml")
+    except (ConfigError, yaml.YAMLError):
+        return text
+    return "".join(comments) + to_yaml(config)
+
+
 def to_yaml(config: ExperimentConfig) -> str:
     """The full resolved configuration as YAML."""
     content: dict[str, Any] = config.model_dump(mode="json")

@@ -55,6 +55,8 @@ def test_the_base_config_is_the_code():
     ("text", "said"),
     [
         ("train: {preview_interval: 0}", "train.preview_interval"),
+        ("talker: {head: {grid: {base: 1}}}", "talker.head.grid.base"),
+        ("talker: {head: {grid: {levels: 0}}}", "talker.head.grid.levels"),
         ("train: {sampler: {face: 0.9}}", "at most 1 together"),
     ],
 )

@@ -13,7 +13,7 @@ def run(argv: list[str]) -> int:
     import tyro
 
     from nerf_talker.data.dataset import Dataset
-    from nerf_talker.experiment import ExperimentConfig, load_config, to_yaml
+    from nerf_talker.experiment import ExperimentConfig, completed, load_config, to_yaml
     from nerf_talker.render.talker import TalkerConfig
     from nerf_talker.train.config import TrainConfig
     from nerf_talker.train.run_folder import RunFolder
@@ -44,7 +44,7 @@ def run(argv: list[str]) -> int:
     header = f"# dataset: {made.subject}, {made.frames} frames, {made.identity()}\n"
     settings = ExperimentConfig(talker=arguments.talker, train=arguments.train)
     trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet)
-    folder.start(header + to_yaml(settings))
+    folder.start(header + to_yaml(settings), completed)
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0

@@ -13,6 +13,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
@@ -35,11 +36,11 @@ LARGEST_LOG_DENSITY = 9.0
 class TriPlaneConfig(StrictModel):
     """Sizes of the tri-plane hash grid; the finest cell should match a pixel's footprint."""
 
-    levels: int = 12
-    base: int = 16
-    finest: int = 400
-    log2_entries: int = 18
-    features: int = 2
+    levels: int = Field(default=12, ge=1, le=32)
+    base: int = Field(default=16, ge=2)
+    finest: int = Field(default=400, ge=2)
+    log2_entries: int = Field(default=18, ge=1, le=26)
+    features: int = Field(default=2, ge=1, le=8)
 
 
 class HeadFieldConfig(StrictModel):

@@ -96,6 +96,9 @@ def fused_field(
     brain = _multiplies_bfloat16(points)
     with torch.autocast(points.device.type, enabled=False):
         weights, rows = fold_field(layers, *condition)
+        for name, value in (("weights", weights), ("condition", rows), ("box", grid.box)):
+            if value.dtype != points.dtype:
+                raise ValueError(f"fused_field: {name} is {value.dtype}, needs {points.dtype}")
         keep = torch.is_grad_enabled() and any(
             value.requires_grad for value in (grid.table, weights, rows)
         )

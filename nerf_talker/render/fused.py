@@ -11,12 +11,16 @@ from nerf_talker.field.head import HeadCondition
 from nerf_talker.ops.abi import NativeLibrary
 from nerf_talker.ops.backend import library_for_table
 from nerf_talker.ops.cuda_fused import HeadLayers, Rays, Scene, fold, fused_render
+from nerf_talker.ops.direction import SH_WIDTH
 from nerf_talker.ops.register_rays import coarse_occupancy
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import RayBundle
 
 # A ray ends when less of the light passes: below half a step of an 8-bit picture by far.
 STOP = 1e-4
+# Rows of the renderer's activation buffers; WIDEST of fused_render.cpp.
+WIDEST = 256
+_PADDED = 16
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class FusedRenderer:
         library = library_for_table(head.box, head.table)
         if library is None or library.name != "cpu" or head.box.dtype != torch.float32:
             return None
+        if min(head.layout.resolutions, default=0) < 2 or _widest(talker) > WIDEST:
+            return None
         return cls(library, _scene(talker), head.layers(), talker.config.step)
 
     @torch.no_grad()
@@ -58,6 +64,20 @@ class FusedRenderer:
             self.library, self.scene, folded, given, self.step, STOP, tensor_cores=False
         )
         return rgb, opacity
+
+
+def _widest(talker: Talker) -> int:
+    """Rows of activations at the widest place, as ``plan_of`` of fused_field.h counts them."""
+    head, config = talker.head, talker.config.head
+    layers = head.layers()
+
+    def padded(width: int) -> int:
+        return -(-width // _PADDED) * _PADDED
+
+    gates = len(layers.mouth_gate[1][1]) + len(layers.expression_gate[1][1])
+    inputs = padded(head.layout.width) + padded(gates)
+    hidden = padded(config.hidden) + SH_WIDTH
+    return max(inputs, hidden, padded(config.motion_hidden), padded(2 * config.gate_hidden))
 
 
 def _scene(talker: Talker) -> Scene:

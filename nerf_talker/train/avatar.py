@@ -14,7 +14,7 @@ from nerf_talker.atomic import atomic_path
 from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CameraModel, CropTransform
-from nerf_talker.errors import AvatarError
+from nerf_talker.errors import AvatarError, BackendError
 from nerf_talker.field.expression import upper_face
 from nerf_talker.ops import pack_bits, unpack_bits
 from nerf_talker.render.ray_operators import RenderConfig
@@ -169,6 +169,10 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             torch.zeros(len(tensors["poses.expression"]), dtype=torch.int64, device=device),
             info.fps,
         )
+    except BackendError as error:
+        raise AvatarError(
+            f"{path}: holds another back-end's parts and renders only with them ({error})"
+        ) from None
     except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise AvatarError(f"{path}: incomplete or damaged avatar ({reason})") from None
@@ -192,6 +196,8 @@ def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:
         if name.startswith("talker.")
     }
     if TABLE in tensors:  # stays as it is stored: rendering reads it so
+        if tensors[TABLE].dtype not in (torch.float16, torch.float32):
+            raise ValueError(f"a table of {tensors[TABLE].dtype}")
         talker.head.table.data = talker.head.table.data.to(tensors[TABLE].dtype)
     talker.load_state_dict(state, strict=True)
     return talker

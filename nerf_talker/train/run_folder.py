@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,21 @@ class RunFolder:
         """What renders without the dataset; written when the run is complete."""
         return self.root / "avatar.safetensors"
 
-    def start(self, resolved: str) -> None:
+    def start(self, resolved: str, reads_as: Callable[[str], str] = str) -> None:
         """Make the folder and remember its configuration.
+
+        Args:
+            resolved: The full configuration as YAML.
+            reads_as: What a configuration kept by an older version says today.
 
         Raises:
             ConfigError: The folder holds something learned with another configuration.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         learned = self.avatar.is_file() or any(self.checkpoints.glob("step-*.pt"))
-        same = self.config.is_file() and self.config.read_text(encoding="utf-8") == resolved
+        same = (
+            self.config.is_file() and reads_as(self.config.read_text(encoding="utf-8")) == resolved
+        )
         if learned and not same:
             raise ConfigError(
                 f"{self.root}: holds a run with another configuration or dataset; "

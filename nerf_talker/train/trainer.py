@@ -170,7 +170,8 @@ class Trainer:
         if "distortion" in losses:
             total = total + config.distortion * losses["distortion"]
         # Asking a GPU at every step costs more than to learn of it some steps late.
-        asked = self.device.type == "cpu" or self._logs(self.step + 1)
+        due = (self.step + 1) % self.config.checkpoint_interval == 0
+        asked = self.device.type == "cpu" or due or self._logs(self.step + 1)
         if asked and not bool(torch.isfinite(total)):
             raise TrainingError(
                 f"step {self.step}: the loss is {float(total.detach())}; frames "

@@ -143,3 +143,16 @@ def test_portraits_of_a_trained_head_agree(ellipse_run, ellipse):
     assert plain.fused is None
     for one, other in zip(fused.frames(driving), plain.frames(driving), strict=True):
         assert decibels(torch.from_numpy(one.rgb), torch.from_numpy(other.rgb)) >= 50
+
+
+@pytest.mark.parametrize(
+    "head",
+    [{"hidden": 256}, {"grid": TriPlaneConfig(levels=16, features=6, base=4, finest=32)}],
+    ids=["wide layers", "long encoding"],
+)
+def test_what_one_call_cannot_hold_is_rendered_by_the_operators(head):
+    made = talker(**head)
+    assert FusedRenderer.of(made) is None
+    rays = rays_of(made)
+    found = render_rays(made, rays, condition_of(made), torch.full_like(rays.near, 0.5))
+    assert torch.isfinite(found.rgb).all()

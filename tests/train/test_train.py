@@ -75,6 +75,20 @@ def test_another_configuration_in_the_same_folder_is_refused(ellipse_folder, ell
     assert "already trained" in capsys.readouterr().out
 
 
+def test_a_run_kept_before_a_key_existed_goes_on(ellipse_folder, ellipse_run, capsys):
+    config = RunFolder(ellipse_run).config
+    kept = config.read_text()
+    older = "".join(
+        line for line in kept.splitlines(keepends=True) if not line.startswith("  distortion:")
+    )
+    assert older != kept
+    config.write_text(older)
+    command = ["train", str(ellipse_folder), "-o", str(ellipse_run), "-c", "smoke", "--quiet"]
+    assert main(command) == 0
+    assert "already trained" in capsys.readouterr().out
+    assert config.read_text() == kept
+
+
 def test_wrong_usage_and_bad_config(ellipse_folder, tmp_path, capsys):
     out = ["-o", str(tmp_path / "run")]
     assert main(["train", str(ellipse_folder), *out, "--train.no-such-key", "1"]) == 2
