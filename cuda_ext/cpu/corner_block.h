@@ -15,6 +15,35 @@ template <class T, int F> struct EntryOf {
 template <class T> struct EntryOf<T, 1> { typedef T type; };
 template <class T> struct EntryOf<T, 0> { typedef T type; };  // any number: one at a time
 
+template <class Entry, class T>
+NT_HD Entry& entry_at(T* table, int features, uint32_t index, int group) {
+    return *reinterpret_cast<Entry*>(table + (size_t)index * features + group);
+}
+template <class Entry, class T>
+NT_HD const Entry& entry_at(const T* table, int features, uint32_t index, int group) {
+    return *reinterpret_cast<const Entry*>(table + (size_t)index * features + group);
+}
+
+// The sum of an entry's F features.
+template <int F, class Entry> NT_HD auto total(const Entry& entry) {
+    if constexpr (F <= 1) {
+        return entry;
+    } else {
+        auto sum = entry[0];
+        for (int f = 1; f < F; ++f) sum += entry[f];
+        return sum;
+    }
+}
+
+// Writes feature f of an entry to out[f * FEATURE].
+template <int F, int FEATURE, class Entry, class T> NT_HD void store(const Entry& entry, T* out) {
+    if constexpr (F <= 1 || FEATURE == 1) {
+        *reinterpret_cast<Entry*>(out) = entry;
+    } else {
+        for (int f = 0; f < F; ++f) out[f * FEATURE] = entry[f];
+    }
+}
+
 // Where the coordinates of a block's points lie, one pointer an axis of the lattice.
 template <class T, int D> struct Axes {
     const T* axis[D];
@@ -64,7 +93,7 @@ template <class T, int D = 2> struct CornerBlock {
             for (int g = 0; g < groups; ++g) {
                 const Entry given = *reinterpret_cast<const Entry*>(gradient + i * point + g);
                 for (int k = 0; k < CORNERS; ++k)
-                    *at<Entry>(table, features, entry[k][i], g) += weight[k][i] * given;
+                    entry_at<Entry>(table, features, entry[k][i], g) += weight[k][i] * given;
             }
     }
 
@@ -88,16 +117,6 @@ template <class T, int D = 2> struct CornerBlock {
     }
 
   private:
-    template <int F, class Entry> static T total(const Entry& entry) {
-        if constexpr (F <= 1) {
-            return entry;
-        } else {
-            T sum = entry[0];
-            for (int f = 1; f < F; ++f) sum += entry[f];
-            return sum;
-        }
-    }
-
     template <int STRIDE> static Places<T, D> places(Axes<T, D> points, int i, int resolution) {
         Places<T, D> out;
         for (int d = 0; d < D; ++d) out.axis[d] = place(points.axis[d][STRIDE * i], resolution);
@@ -130,48 +149,31 @@ template <class T, int D = 2> struct CornerBlock {
         }
     }
 
-    template <class Entry> static Entry* at(T* table, int features, uint32_t index, int group) {
-        return reinterpret_cast<Entry*>(table + (size_t)index * features + group);
-    }
-
     // An entry, or one feature of it, in T whatever it is stored in.
     template <int F, class S>
     static auto load(const S* table, int features, uint32_t index, int group) {
         using Entry = typename EntryOf<T, F>::type;
-        const S* from = table + (size_t)index * features + group;
         if constexpr (std::is_same_v<S, T>) {
-            return *reinterpret_cast<const Entry*>(from);
+            return entry_at<Entry>(table, features, index, group);
         } else if constexpr (F <= 1) {
-            return Entry(number(*from));
+            return Entry(number(table[(size_t)index * features + group]));
         } else {
-            return widened<Entry, F>(from);
+            return widened<Entry, F>(table + (size_t)index * features);
         }
     }
 
     template <class Entry, int F> static Entry widened(const Half* from) {
         Entry out;
 #if defined(__F16C__)
-        if constexpr (F == 8) {
-            const __m256 wide = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
-            memcpy(&out, &wide, sizeof out);
-        } else {
-            __m128i bits = _mm_setzero_si128();
-            memcpy(&bits, from, F * sizeof(Half));
-            const __m128 wide = _mm_cvtph_ps(bits);
-            memcpy(&out, &wide, sizeof out);
-        }
+        static_assert(F <= 4, "what one instruction converts");
+        __m128i bits = _mm_setzero_si128();
+        memcpy(&bits, from, F * sizeof(Half));
+        const __m128 wide = _mm_cvtph_ps(bits);
+        memcpy(&out, &wide, sizeof out);
 #else
         for (int f = 0; f < F; ++f) out[f] = number(from[f]);
 #endif
         return out;
-    }
-
-    template <int F, int FEATURE, class Entry> static void store(const Entry& sum, T* out) {
-        if constexpr (F <= 1 || FEATURE == 1) {
-            *reinterpret_cast<Entry*>(out) = sum;
-        } else {
-            for (int f = 0; f < F; ++f) out[f * FEATURE] = sum[f];
-        }
     }
 };
 

@@ -37,8 +37,12 @@ template <class P> class Block {
         Block& block;
         template <int F> void operator()() const {
             Scratch<P>& s = block.s_;
+            const int width = block.plan_.width, columns = padded_width(width);
             read<Real, F>(block.grid_, s.unit, BLOCK, s.reals.at, s.reals.stride);
-            block.store_rows(s.reals, BLOCK, padded_width(block.plan_.width), s.inputs);
+            // Earlier layers have left numbers here, and zero weights do not silence a NaN.
+            for (int n = 0; n < BLOCK; ++n)
+                for (int c = width; c < columns; ++c) s.reals[n][c] = Real(0);
+            block.store_rows(s.reals, BLOCK, columns, s.inputs);
         }
     };
 
@@ -117,8 +121,8 @@ template <class P> class Block {
     // tanh of the motion field at the samples that may move.
     int run_motion(int size) {
         const int count = find_waves(size), rows = whole_steps(count);
-        run_relu<P>(net_.layer[MOVE1], constant(s_.waves), rows, of_frame(MOVE_BIAS, s_.moving_frame),
-                    s_.move1);
+        const Biases<Real> mouths = of_frame(MOVE_BIAS, s_.moving_frame);
+        run_relu<P>(net_.layer[MOVE1], constant(s_.waves), rows, mouths, s_.move1);
         run_relu<P>(net_.layer[MOVE2], constant(s_.move1), rows, own(MOVE2), s_.move2);
         run_plain<P>(net_.layer[MOVE3], constant(s_.move2), rows, own(MOVE3), s_.moves);
         for (int n = 0; n < rows; ++n)
@@ -239,7 +243,9 @@ template <class P> class Block {
         return sum / (Real)count;
     }
 
-    template <class T> static Rows<const T> constant(Rows<T> rows) { return {rows.at, rows.stride}; }
+    template <class T> static Rows<const T> constant(Rows<T> rows) {
+        return {rows.at, rows.stride};
+    }
 
     const FieldCall& call_;
     const Plan& plan_;

@@ -64,7 +64,9 @@ class Store {
         used_ += bytes<T>(count);
         return found;
     }
-    template <class T> static size_t bytes(size_t count) { return (count * sizeof(T) + 63) / 64 * 64; }
+    template <class T> static size_t bytes(size_t count) {
+        return (count * sizeof(T) + 63) / 64 * 64;
+    }
 
   private:
     char* at_;

@@ -1,4 +1,4 @@
-// A linear layer over the rows of a block: forward, gradient to its inputs, gradient to its weights.
+// A linear layer over the rows of a block: forward, gradients to its inputs and to its weights.
 #pragma once
 
 #include "product.h"
@@ -88,7 +88,8 @@ template <class P> struct Layer {
     Layer() = default;
 
   private:
-    template <class Get> static Word* pack(const Runs& runs, int columns, Word* to, const Get& get) {
+    template <class Get>
+    static Word* pack(const Runs& runs, int columns, Word* to, const Get& get) {
         const int wide = panel_width(columns / P::WIDE) * P::WIDE;
         for (int first = 0; first < columns; first += wide)
             for (int run = 0; run < RUNS; ++run)

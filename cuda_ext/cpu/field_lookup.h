@@ -30,8 +30,8 @@ template <class T, int F>
 void read(const Grid<T>& grid, const T (*unit)[BLOCK], int count, T* out, int stride) {
     PlaneBlock<T> block;
     grid.for_slices([&](int plane, int slice, const Level& level, const T* table) {
-        block.template find<1>(unit[plane_axis(plane, 0)], unit[plane_axis(plane, 1)], level,
-                               count);
+        const Axes<T, 2> at{{unit[plane_axis(plane, 0)], unit[plane_axis(plane, 1)]}};
+        block.template find<1>(at, level, count);
         block.template read<F, 1>(table, grid.features, count, out + slice * grid.features, stride);
     });
 }
@@ -43,9 +43,11 @@ void slope(const Grid<T>& grid, const T (*unit)[BLOCK], int count, const T* grad
     PlaneBlock<T> block;
     grid.for_slices([&](int plane, int slice, const Level& level, const T* table) {
         const int u = plane_axis(plane, 0), v = plane_axis(plane, 1);
-        block.template find<1>(unit[u], unit[v], level, count);
+        const Axes<T, 2> at{{unit[u], unit[v]}};
+        T* const rows[2] = {d_unit[u], d_unit[v]};
+        block.template find<1>(at, level, count);
         block.template slope<F, 1>(table, grid.features, gradient + slice * grid.features, stride,
-                                   unit[u], unit[v], level, count, d_unit[u], d_unit[v]);
+                                   at, level, count, rows);
     });
 }
 

@@ -14,7 +14,7 @@ constexpr int CHUNKS = 32;
 
 template <class P> int forward_pass(const FieldCall& call) {
     const Plan plan(call);
-    if (!plan.fits(call)) return BAD_SIZE;
+    if (!plan.fits(call) || !have_cells(call.resolution, call.levels)) return BAD_SIZE;
     const Network<P> network(call, plan);
     const int64_t blocks = (call.count + BLOCK - 1) / BLOCK;
     bool known = true;
@@ -66,7 +66,7 @@ template <class T> void write_sums(const FieldCall& call, const Plan& plan, cons
 template <class P> int backward_pass(const FieldCall& call) {
     using Real = typename P::Real;
     const Plan plan(call);
-    if (!plan.fits(call)) return BAD_SIZE;
+    if (!plan.fits(call) || !have_cells(call.resolution, call.levels)) return BAD_SIZE;
     const Network<P> network(call, plan);
     const int64_t blocks = (call.count + BLOCK - 1) / BLOCK;
     const int64_t each = (blocks + CHUNKS - 1) / CHUNKS;

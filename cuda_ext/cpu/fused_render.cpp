@@ -160,7 +160,8 @@ class Worker {
         for (int axis = 0; axis < 3; ++axis) {
             const float low = call_.field_box[axis], size = call_.field_box[3 + axis] - low;
 #pragma omp simd
-            for (int n = 0; n < LANES; ++n) unit[axis][n] = (s_.point[axis][group + n] - low) / size;
+            for (int n = 0; n < LANES; ++n)
+                unit[axis][n] = (s_.point[axis][group + n] - low) / size;
         }
         for (int plane = 0; plane < 3; ++plane)
             for (int l = 0; l < call_.levels; ++l) {
@@ -225,7 +226,8 @@ class Worker {
 int render(const FusedCall& call) {
     const Plan plan = plan_of(call);
     if (plan.weight_count != call.weight_count || plan.bias_count != call.bias_count ||
-        plan.widest_even > WIDEST || plan.widest_odd > WIDEST)
+        plan.widest_even > WIDEST || plan.widest_odd > WIDEST ||
+        !have_cells(call.resolution, call.levels))
         return BAD_SIZE;
     for (int64_t n = 0; n < call.rays; ++n) {
         const float length = call.far[n] - call.near[n];

@@ -10,8 +10,7 @@
         const auto run = [&](auto space) {                                                         \
             const nt::GridDriver<T, decltype(space), S> grid{                                      \
                 table, resolution, first, entries, levels, features, tiled != 0, all_entries};     \
-            grid.encode(points, count, encoded);                                                   \
-            return nt::OK;                                                                         \
+            return grid.encode(points, count, encoded);                                            \
         };                                                                                         \
         if (dimensions == 2) return run(nt::OneGrid<2>());                                         \
         return dimensions == 3 ? run(nt::OneGrid<3>()) : nt::BAD_SIZE;                             \
@@ -23,8 +22,7 @@
         const auto run = [&](auto space) {                                                         \
             const nt::GridDriver<T, decltype(space), S> grid{                                      \
                 table, resolution, first, entries, levels, features, tiled != 0, all_entries};     \
-            grid.backward(gradient, points, count, d_table, d_points);                             \
-            return nt::OK;                                                                         \
+            return grid.backward(gradient, points, count, d_table, d_points);                      \
         };                                                                                         \
         if (dimensions == 2) return run(nt::OneGrid<2>());                                         \
         return dimensions == 3 ? run(nt::OneGrid<3>()) : nt::BAD_SIZE;                             \

@@ -1,5 +1,5 @@
-// Encoding with one or three grids on the CPU; P says which (OneGrid<D> or TriPlanes), S in what the
-// table is stored. Gradients are T's in any case.
+// Encoding with one or three grids on the CPU; P says which (OneGrid<D> or TriPlanes), S in what
+// the table is stored. Gradients are T's in any case.
 //
 // Results do not depend on the number of threads: a point's outputs, and a (plane, level) slice of
 // the table's gradient, each belong to one thread.
@@ -8,13 +8,15 @@
 #include <string.h>
 
 #include "../include/abi.h"
-#include "corner_block.h"
+#include "plane_block.h"
 
 namespace nt {
 
 template <class T, class P, class S = T> class GridDriver {
     static constexpr int D = P::DIMENSIONS, AXES = P::COORDINATES;
-    using Points = CornerBlock<T, D>;
+    // Of a tri-plane stored as it is computed with, neighbours of a lattice row are read as one.
+    using Points = std::conditional_t<std::is_same_v<P, TriPlanes> && std::is_same_v<S, T>,
+                                      PlaneBlock<T>, CornerBlock<T, D>>;
     // A block's encodings (18 KB at 3 x 12 x 2) stay in the first cache.
     static constexpr int BLOCK = Points::SIZE;
     static constexpr int SLAB = 2048;  // points whose gradients (0.6 MB) stay in the second
@@ -27,18 +29,22 @@ template <class T, class P, class S = T> class GridDriver {
     bool tiled;
     int64_t all_entries;  // of one plane
 
-    void encode(const T* points, int64_t count, T* encoded) const {
+    int encode(const T* points, int64_t count, T* encoded) const {
+        if (!have_cells(resolution, levels)) return BAD_SIZE;
         with_features([&](auto f) { encode_as<decltype(f)::value>(points, count, encoded); });
+        return OK;
     }
 
     // Either gradient may be null; what is not is overwritten.
-    void backward(const T* gradient, const T* points, int64_t count, T* d_table,
-                  T* d_points) const {
+    int backward(const T* gradient, const T* points, int64_t count, T* d_table,
+                 T* d_points) const {
+        if (!have_cells(resolution, levels)) return BAD_SIZE;
         with_features([&](auto f) {
             constexpr int F = decltype(f)::value;
             if (d_table) table_gradient<F>(gradient, points, count, d_table);
             if (d_points) points_gradient<F>(gradient, points, count, d_points);
         });
+        return OK;
     }
 
   private:
@@ -90,7 +96,7 @@ template <class T, class P, class S = T> class GridDriver {
 #pragma omp for schedule(static)
             for (int slab = 0; slab < P::PLANES * levels; ++slab)
                 memset(d_table + slice(slab / levels, slab % levels) * features, 0,
-                       entries[slab % levels] * features * sizeof(T));
+                       (size_t)entries[slab % levels] * features * sizeof(T));
             for (int64_t slab = 0; slab < count; slab += SLAB) {
                 const int64_t end = lesser<int64_t>(slab + SLAB, count);
                 // A static schedule gives a slice to the same thread in every slab: no barrier

@@ -67,7 +67,8 @@ struct Brain {
     static constexpr int WIDE = 16, PAIR = 2;
 
     static NT_HD Wide dot(Wide sum, Words b, Word a) {
-        return (Wide)_mm512_dpbf16_ps((__m512)sum, (__m512bh)b, (__m512bh)_mm512_set1_epi32((int)a));
+        const __m512i all = _mm512_set1_epi32((int)a);
+        return (Wide)_mm512_dpbf16_ps((__m512)sum, (__m512bh)b, (__m512bh)all);
     }
     static NT_HD Word word(float first, float second) {
         const __m256i both = (__m256i)_mm512_cvtneps_pbh(

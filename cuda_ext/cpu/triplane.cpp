@@ -9,8 +9,7 @@
         T* encoded) {                                                                              \
         const nt::GridDriver<T, nt::TriPlanes, S> grid{table,  resolution, first, entries,         \
                                                     levels, features,   false, all_entries};       \
-        grid.encode(points, count, encoded);                                                       \
-        return nt::OK;                                                                             \
+        return grid.encode(points, count, encoded);                                                \
     }                                                                                              \
     NT_API int nt_triplane_encode_backward##NAME##_##SUFFIX(                                       \
         const T* gradient, const T* points, const S* table, const int32_t* resolution,             \
@@ -18,8 +17,7 @@
         int64_t all_entries, int64_t count, T* d_table, T* d_points) {                             \
         const nt::GridDriver<T, nt::TriPlanes, S> grid{table,  resolution, first, entries,         \
                                                     levels, features,   false, all_entries};       \
-        grid.backward(gradient, points, count, d_table, d_points);                                 \
-        return nt::OK;                                                                             \
+        return grid.backward(gradient, points, count, d_table, d_points);                          \
     }
 
 NT_TRIPLANE(float, float, , f32)

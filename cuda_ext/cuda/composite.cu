@@ -119,7 +119,8 @@ NT_API int ntc_render_weights_f32(const float* density, const float* steps, cons
     if (too_many(rays)) return cudaErrorInvalidValue;
     const DeviceGuard guard(device);
     if (guard.error() != cudaSuccess || rays == 0) return guard.error();
-    NT_LAUNCH(weights, blocks_for(rays), BLOCK, stream, density, steps, offsets, rays, samples, out);
+    NT_LAUNCH(weights, blocks_for(rays), BLOCK, stream, density, steps, offsets, rays, samples,
+              out);
     return cudaGetLastError();
 }
 

@@ -12,9 +12,10 @@ __global__ void distortion(const float* weights, const float* middles, const flo
     if (ray >= rays) return;
     const Span span = span_of(offsets, ray, samples);
     const int64_t at = span.first;
-    // NaN cannot be overlooked.
-    out[ray] = span.fits ? nt::distortion_of_ray(weights + at, middles + at, lengths + at, span.count)
-                         : NAN;
+    // A kernel cannot raise; NaN cannot be overlooked.
+    out[ray] = span.fits
+                   ? nt::distortion_of_ray(weights + at, middles + at, lengths + at, span.count)
+                   : NAN;
 }
 
 __global__ void distortion_backward(const float* gradient, const float* weights,

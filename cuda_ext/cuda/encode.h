@@ -262,8 +262,8 @@ int run_backward(const LevelArrays& given, int features, bool tiled, const float
         if (d_table)
             error = run_table<P, F>(points, gradient, count, levels, d_table, device, stream);
         if (error != cudaSuccess || !d_points || count == 0) return error;
-        NT_LAUNCH((encode_backward_points<P, F, S>), blocks_for(count), BLOCK, stream, points, table,
-                  gradient, count, levels, d_points);
+        NT_LAUNCH((encode_backward_points<P, F, S>), blocks_for(count), BLOCK, stream, points,
+                  table, gradient, count, levels, d_points);
         return cudaGetLastError();
     });
 }

@@ -1,6 +1,6 @@
-// What the scalar and the tensor-core form of the fused renderer share: the checked call as a kernel
-// argument, the arithmetic around the networks, and the state of one ray. What is computed stands in
-// ../include/fused_field.h.
+// What the scalar and the tensor-core form of the fused renderer share: the checked call as a
+// kernel argument, the arithmetic around the networks, and the state of one ray. What is computed
+// stands in ../include/fused_field.h.
 #pragma once
 
 #include "../include/composite.h"
@@ -25,7 +25,8 @@ inline bool read_call(const FusedCall& call, FusedField* out) {
     const LevelArrays levels{call.resolution, call.first, call.entries, call.levels,
                              call.all_entries};
     if (!read_levels(levels, TriPlanes::PLANES, call.features, false, &out->levels)) return false;
-    const bool sized = call.table && !call.half_table && call.rays >= 0 && call.cells_per_edge > 0 && call.step > 0.0f &&
+    const bool sized = call.table && !call.half_table && call.rays >= 0 &&
+                       call.cells_per_edge > 0 && call.step > 0.0f &&
                        call.motion_hidden >= 0 && call.gate_hidden > 0 && call.gates > 0 &&
                        call.hidden > 0 && call.colour_hidden > 0 &&
                        (call.motion_hidden == 0) == (call.mouth == nullptr);

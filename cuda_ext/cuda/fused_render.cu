@@ -230,7 +230,7 @@ __global__ void __launch_bounds__(WARP* MOST_WARPS, 1)
     }
 }
 
-// Fits as many warps as the device's shared memory holds; the weights go in if eight warps still do.
+// Fits as many warps as the device's shared memory holds; the weights go in if eight still do.
 cudaError_t fit(const FusedField& field, int device, Shared* shared, int* warps, int* bytes) {
     int most = 0;
     const cudaError_t error = most_shared(device, &most);

@@ -7,7 +7,7 @@ namespace ntc {
 
 struct Span {
     int64_t first, count;
-    bool fits;  // inside the samples; a kernel cannot raise, and reads nothing of a span that is not
+    bool fits;  // inside the samples; a kernel cannot raise, and reads nothing of others
 };
 
 __device__ __forceinline__ Span span_of(const int64_t* offsets, int64_t ray, int64_t samples) {

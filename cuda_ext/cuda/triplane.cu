@@ -5,7 +5,8 @@
 using namespace ntc;
 
 // points (M, 3), table (3, E, F), out (M, 3 L F); the level arrays (L) lie in host memory.
-// gradient (M, 3 L F) to d_table (3, E, F) and d_points (M, 3), both overwritten; either may be null.
+// gradient (M, 3 L F) to d_table (3, E, F) and d_points (M, 3), both overwritten; either may be
+// null.
 #define NT_TRIPLANE(S, NAME)                                                                       \
     NT_API int ntc_triplane_encode##NAME##_f32(                                                    \
         const float* points, const S* table, const int32_t* resolution, const int32_t* first,      \

@@ -1,4 +1,4 @@
-// Lets g++ compile and run the .cu files: one thread after the other, in the order of their indices.
+// Lets g++ compile and run the .cu files: one thread after the other, in the order of indices.
 //
 // Races between the threads of such a kernel do not show. Kernels whose threads work together run
 // under block_emulate.h instead.

@@ -1,7 +1,7 @@
 // Frequency encoding (NeRF 2020 eq. 4): sines and cosines of pi 2^k x for k below `octaves`.
 //
-// A row holds the coordinates themselves if wanted, then all sines, then all cosines, each octave by
-// octave and within an octave coordinate by coordinate.
+// A row holds the coordinates themselves if wanted, then all sines, then all cosines, each octave
+// by octave and within an octave coordinate by coordinate.
 #pragma once
 
 #include "host_device.h"

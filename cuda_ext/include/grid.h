@@ -1,7 +1,8 @@
 // Multi-resolution grid encoding (instant-ngp 2022): one point in one level of D dimensions.
 //
 // A level is a lattice of resolution^D corners over [0, 1]^D, stored whole with the first
-// coordinate fastest where it fits (entries == resolution^D), else hashed or wrapped into `entries`.
+// coordinate fastest where it fits (entries == resolution^D), else hashed or wrapped into
+// `entries`.
 #pragma once
 
 #include "host_device.h"
@@ -71,6 +72,13 @@ NT_HD uint32_t entry_index(const L& level, const Corner<L::DIMENSIONS>& corner) 
         case TILED_MASKED: return row_major<uint32_t>(corner, level.resolution) & (entries - 1);
         default: return (uint32_t)(row_major<uint64_t>(corner, level.resolution) % entries);
     }
+}
+
+// Whether every level has a cell between its corners; in one without, place() finds no corner.
+inline bool have_cells(const int32_t* resolution, int levels) {
+    for (int l = 0; l < levels; ++l)
+        if (resolution[l] < 2) return false;
+    return true;
 }
 
 // Where a coordinate falls: lattice cell, position inside it, and d position / d coordinate.

@@ -21,14 +21,16 @@ enum Code : int {
     OK = 0,
     BAD_OFFSETS = 1,    // a ray points outside the packed samples
     NOT_FINITE = 2,     // a ray that hits has no finite end
-    BAD_SIZE = 3,       // a width that no driver is built for
+    BAD_SIZE = 3,       // a width that no driver is built for, or a level without a cell
     BAD_INDEX = 4,      // a sample names a ray or a frame that does not exist
 };
 
 template <class T> NT_HD T lesser(T a, T b) { return b < a ? b : a; }
 template <class T> NT_HD T greater(T a, T b) { return a < b ? b : a; }
 // Not a number becomes `low`, so that what follows is an index in any case.
-template <class T> NT_HD T clamp(T value, T low, T high) { return lesser(greater(low, value), high); }
+template <class T> NT_HD T clamp(T value, T low, T high) {
+    return lesser(greater(low, value), high);
+}
 
 // a * b + c rounded once where the machine can; never the slow library call.
 NT_HD float multiply_add(float a, float b, float c) {

@@ -64,7 +64,7 @@ _REALS: dict[torch.dtype, tuple[str, Any]] = {
 _FAULTS = {
     1: "ray_offsets points outside the samples",
     2: "a ray that hits has no finite far, or far more steps than memory holds",
-    3: "a width this library was not built for",
+    3: "a width this library was not built for, or a level of resolution below 2",
     4: "ray or frame names one that does not exist",
 }
 

@@ -1,5 +1,7 @@
 """The fused head field against the same field layer by layer, in float64."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,8 +10,10 @@ from nerf_talker.errors import BackendError
 from nerf_talker.field.head import HeadCondition, HeadField, HeadFieldConfig
 from nerf_talker.ops import field as fused
 from nerf_talker.ops.backend import library_for, using
+from nerf_talker.ops.cuda_fused import fused_render
 from nerf_talker.ops.register import operators
 from tests.ops.backends import running
+from tests.ops.test_emulated_fused import SMALL, setting
 
 BOX = torch.tensor([[-0.1, -0.1, -0.1], [0.1, 0.1, 0.1]])
 MOUTH = torch.tensor([[0.0, 0.04, -0.05], [0.08, 0.07, 0.09]])
@@ -20,6 +24,7 @@ FIELDS = {
     "hashed": {"grid": GRID | {"log2_entries": 8}},
     "one_feature": {"grid": GRID | {"features": 1}, "hidden": 32, "gate_hidden": 16},
     "three_features": {"grid": GRID | {"features": 3}, "hidden": 96, "geometry": 5},
+    "odd_width": {"grid": GRID | {"features": 3}, "motion": 0.0},
     "odd": {"grid": GRID, "hidden": 37, "geometry": 11, "gate_hidden": 9, "motion_hidden": 21},
 }
 SIZES = {"codes": 5, "expressions": 3}
@@ -153,6 +158,27 @@ def test_held_density_has_no_gradient():
 
 
 @pytest.mark.parametrize("autocast", [False, True], ids=["f32", "bf16"])
+def test_what_is_no_number_stays_where_it_is(autocast):
+    """A frame that is no number leaves nothing for the samples a thread computes after it."""
+    before = torch.get_num_threads()
+    points, directions, condition, *_ = samples(200, torch.float32, rays=2, frames=2)
+    condition = [value.detach() for value in condition]
+    condition[0][0] = torch.nan
+    ray = (torch.arange(200) >= 96).long()  # the first block, and all others
+    with running("cpu"), torch.no_grad():
+        field = head("odd_width", torch.float32)
+        try:
+            torch.set_num_threads(1)
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                out = field(points, directions, HeadCondition(*condition), ray, ray)
+        finally:
+            torch.set_num_threads(before)
+    for value in (out.density, out.rgb, out.features):
+        assert bool(value[96:].isfinite().all())
+    assert bool(out.density[:96].isnan().all())
+
+
+@pytest.mark.parametrize("autocast", [False, True], ids=["f32", "bf16"])
 def test_what_is_no_number_shows(autocast):
     with running("cpu"):
         field = head("usual", torch.float32)
@@ -176,17 +202,10 @@ def test_without_gradients_the_same_values():
 def test_registration_holds_what_torch_asks_of_it():
     with running("cpu"):
         field = head("usual", torch.float32)
-        points, directions, condition, ray, frame = samples(40, torch.float32)
-        grid, layers = field.grid(), field.layers()
-        weights, rows = fused.fold_field(layers, *condition)
-        learned = [v.detach().requires_grad_() for v in (grid.table, weights, rows)]
-        harmonics = operators().spherical_harmonics(directions, 4)
-        widths = fused.field_widths(layers)
-        given = (
-            *(points, learned[0], harmonics, ray, frame, learned[1], learned[2], BOX, MOUTH),
-            *(list(grid.layout.resolutions), grid.layout.entries, widths, 0.012, False, True),
-        )
-        torch.library.opcheck(operators().fused_field.default, given)
+        call = call_of(field)
+        for name in ("table", "weights", "frame_rows"):
+            call[name].requires_grad_()
+        torch.library.opcheck(operators().fused_field.default, tuple(call.values()))
 
 
 def test_what_asks_for_a_gradient_to_places_goes_layer_by_layer():
@@ -208,6 +227,47 @@ def test_rays_and_frames_that_do_not_exist_are_refused():
         for wrong_ray, wrong_frame in ((ray + 20, frame), (ray, frame - 3)):
             with pytest.raises(BackendError, match="names one that does not exist"):
                 field(points, directions, HeadCondition(*condition), wrong_ray, wrong_frame)
+
+
+def call_of(field, **changed):
+    """The arguments of the fused operator, forward."""
+    points, directions, condition, ray, frame = samples(40, torch.float32)
+    grid, layers = field.grid(), field.layers()
+    weights, rows = fused.fold_field(layers, *condition)
+    given = {
+        **{"points": points, "table": grid.table.detach()},
+        **{"harmonics": operators().spherical_harmonics(directions, 4), "ray": ray},
+        **{"frame": frame, "weights": weights.detach(), "frame_rows": rows.detach()},
+        **{"box": BOX, "mouth": MOUTH, "resolutions": list(grid.layout.resolutions)},
+        **{"entries": grid.layout.entries, "widths": fused.field_widths(layers)},
+        **{"largest_motion": 0.012, "brain": False, "keep": True},
+    }
+    return given | changed
+
+
+def test_a_level_without_a_cell_is_refused():
+    """A resolution of one would be looked up before the table's start."""
+    with running("cpu"):
+        call = call_of(head("usual", torch.float32))
+        kept = operators().fused_field(*call.values())
+        given = [torch.ones_like(value) for value in kept[:3]]
+        for wrong in ([1, 14, 40], [5, 14, 0]):
+            *arguments, _ = (call | {"resolutions": wrong}).values()
+            with pytest.raises(BackendError, match="field"):
+                operators().fused_field(*arguments, True)
+            with pytest.raises(BackendError, match="field_backward"):
+                operators().fused_field_backward(*given, *arguments[:9], *kept, *arguments[9:])
+            with pytest.raises(BackendError, match="triplane_encode"):
+                operators().triplane_encode(call["points"], call["table"], wrong, 4096)
+
+
+def test_the_renderer_refuses_a_level_without_a_cell(generator):
+    with running("cpu"):
+        _, folded, scene, rays, _ = setting(SMALL, generator, 4)
+        layout = replace(scene.layout, resolutions=(1, *scene.layout.resolutions[1:]))
+        wrong = replace(scene, layout=layout)
+        with pytest.raises(BackendError, match="fused_render"):
+            fused_render(library_for(BOX), wrong, folded, rays, 0.006, tensor_cores=False)
 
 
 def test_layers_that_do_not_fit_together_are_refused():

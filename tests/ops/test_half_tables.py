@@ -61,7 +61,7 @@ def test_the_table_s_gradient_is_single_precision(name, generator):
 
 
 def test_every_sixteen_bit_number_is_read(backend):
-    """Denormals, zeros, infinities and all the rest, looked up on their corners."""
+    """Denormals, zeros and all the rest, looked up on their corners."""
     layout = ops.LatticeLayout((257,), 257 * 257, 1, 2)
     bits = torch.arange(2**16, dtype=torch.int32).to(torch.int16)
     table = torch.zeros(layout.table_shape, dtype=torch.float16)
@@ -75,6 +75,18 @@ def test_every_sixteen_bit_number_is_read(backend):
     table[~table.isfinite()] = 0
     found = ops.grid_encode(points, table, layout)[:, 0].cpu()
     torch.testing.assert_close(found[finite], kept[finite], rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
+def test_what_is_not_finite_is_read(backend, value):
+    layout = ops.LatticeLayout((3,), 9, 2, 2)
+    table = torch.zeros(layout.table_shape, dtype=torch.float16)
+    table[4, 0] = value
+    points = torch.tensor([[0.4, 0.4], [0.6, 0.7]])  # every corner's weight is above zero
+    device = device_of(backend)
+    found = ops.grid_encode(points.to(device), table.to(device), layout).cpu()
+    wanted = torch.tensor([[value, 0.0]]).expand(2, 2)
+    assert torch.equal(found.nan_to_num(7.0), wanted.nan_to_num(7.0))
 
 
 def test_double_points_take_a_half_table(backend, generator):
