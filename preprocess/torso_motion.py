@@ -7,13 +7,14 @@ Coordinates are OpenCV's (pixel centres at integers) until :func:`as_plate_motio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nerf_talker.data.labels import is_head, is_torso
 from nerf_talker.geometry.rotation import Array
+from nerf_talker.preprocess.steady import stretches
 from nerf_talker.types import BoolArray, ByteArray, FloatArray
 
 _CORNERS = 160
@@ -112,8 +113,14 @@ def _fit(reference: Reference, grey: ByteArray, labels: ByteArray, guess: Array)
     return np.asarray(matrix)
 
 
-def settle(matrices: Array, tracked: BoolArray) -> Array:
-    """Interpolate untracked frames and smooth over time; identity if most are untracked."""
+def settle(matrices: Array, tracked: BoolArray, splices: Sequence[int] = ()) -> Array:
+    """Interpolate untracked frames and smooth over time; identity if most are untracked.
+
+    Args:
+        matrices: (F, 2, 3).
+        tracked: (F,) whether the frame could be tracked.
+        splices: Frames before which time was cut out: nothing is smoothed across them.
+    """
     from scipy.ndimage import gaussian_filter1d
 
     if tracked.mean() < 0.5:
@@ -121,7 +128,11 @@ def settle(matrices: Array, tracked: BoolArray) -> Array:
     rows, good = np.arange(len(matrices)), np.flatnonzero(tracked)
     flat = matrices.reshape(len(matrices), 6)
     filled = np.stack([np.interp(rows, good, column[good]) for column in flat.T], 1)
-    return gaussian_filter1d(filled, _SMOOTHING_FRAMES, axis=0, mode="nearest").reshape(-1, 2, 3)
+    calm = [
+        gaussian_filter1d(filled[first:last], _SMOOTHING_FRAMES, axis=0, mode="nearest")
+        for first, last in stretches(len(filled), splices)
+    ]
+    return np.concatenate(calm).reshape(-1, 2, 3)
 
 
 def as_plate_motion(matrices: Array, size: int) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,17 +57,17 @@ def report_track(camera: Camera, track: HeadTrack, landmarks: Array) -> TrackRep
     scale = 512 / camera.width
     residual = _residual(camera, track, landmarks)
     length = scale * np.linalg.norm(residual, axis=-1)[track.seen]
-    bridge = _bridge(camera, track.poses, track.shape)
+    bridge, coarse = (_bridge(camera, poses, track.shape) for poses in (track.poses, track.coarse))
     return TrackReport(
         reprojection_rms=float(np.sqrt((length**2).mean())),
         reprojection_median=float(np.median(length)),
         reprojection_p95=float(np.percentile(length, 95)),
         wander=wander(camera, track, landmarks),
-        jitter=scale * difference(bridge, 2),
-        jitter_pnp=scale * difference(_bridge(camera, track.coarse, track.shape), 2),
-        jerk=scale * difference(bridge, 3),
-        depth_jitter=_depth_jitter(track.poses),
-        depth_jitter_pnp=_depth_jitter(track.coarse),
+        jitter=scale * difference(bridge, 2, track.splices),
+        jitter_pnp=scale * difference(coarse, 2, track.splices),
+        jerk=scale * difference(bridge, 3, track.splices),
+        depth_jitter=_depth_jitter(track.poses, track.splices),
+        depth_jitter_pnp=_depth_jitter(track.coarse, track.splices),
         held=float(1 - track.seen.mean()),
     )
 
@@ -86,11 +87,14 @@ def wander(camera: Camera, track: HeadTrack, landmarks: Array) -> float:
     return float(np.sqrt(max(shared, 0.0))) * 512 / camera.width
 
 
-def difference(path: Array, order: int) -> float:
-    """RMS length of the ``order``-th difference of an (F, D) path; 0 for shorter paths."""
-    if len(path) <= order:
-        return 0.0
-    return float(np.sqrt((np.diff(path, order, axis=0) ** 2).sum(-1).mean()))
+def difference(path: Array, order: int, splices: Sequence[int] = ()) -> float:
+    """RMS length of the ``order``-th difference of an (F, D) path; 0 for shorter paths.
+
+    Differences across a splice, a frame before which time was cut out, are left out.
+    """
+    parts = [np.diff(piece, order, axis=0) for piece in np.split(path, list(splices))]
+    steps = np.concatenate([part for part in parts if len(part)] or [path[:0]])
+    return float(np.sqrt((steps**2).sum(-1).mean())) if len(steps) else 0.0
 
 
 def _residual(camera: Camera, track: HeadTrack, landmarks: Array) -> Array:
@@ -104,6 +108,6 @@ def _bridge(camera: Camera, poses: Poses, shape: Array) -> Array:
     return project(camera, poses.in_camera(shape[[mesh.NOSE_BRIDGE]]))[:, 0]
 
 
-def _depth_jitter(poses: Poses) -> float:
+def _depth_jitter(poses: Poses, splices: Sequence[int]) -> float:
     depth = poses.translation[:, 2:]
-    return 100 * difference(depth / np.median(depth), 2)
+    return 100 * difference(depth / np.median(depth), 2, splices)

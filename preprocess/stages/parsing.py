@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from nerf_talker.preprocess.models import HAIR_MODEL, PERSON_MODEL, HairModel, P
 from nerf_talker.preprocess.parser import FaceParser
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import clip_pictures, read_clip_record
-from nerf_talker.preprocess.stages.landmarks import read_landmark_file
+from nerf_talker.preprocess.stages.landmarks import read_landmark_file, read_splices
 from nerf_talker.preprocess.supplied import MaskFile, check_count, read_mask_folder, read_masks
 from nerf_talker.types import ByteArray, FloatArray
 from nerf_talker.weights import REGISTRY
@@ -127,8 +127,12 @@ def _corrected(context: StageContext, masks: Iterator[Masks]) -> Iterator[Masks]
 def _model_masks(context: StageContext) -> Iterator[Masks]:
     """Masks of every frame: the matte lightly smoothed over time, then fitted to the picture."""
     landmarks = next(read_landmark_file(context)) * (WORKING_SIZE / context.options.size)
+    splices = set(read_splices(context))
     waiting: list[Reading] = []
-    for reading in _readings(context, landmarks):
+    for index, reading in enumerate(_readings(context, landmarks)):
+        if index in splices and waiting:
+            yield _finished([*waiting, waiting[-1]], context.options.size)
+            waiting.clear()
         waiting.append(reading)
         if len(waiting) == 1:
             waiting.insert(0, reading)
@@ -190,7 +194,8 @@ def _probabilities(context: StageContext, landmarks: FloatArray) -> Iterator[Pro
                 yield picture, hair_from_person(person, landmarks[index]), person
         else:
             with HairModel(models) as hair_model:
-                yield from _both_models(hair_model, person_model, frames, landmarks)
+                splices = read_splices(context)
+                yield from _both_models(hair_model, person_model, frames, landmarks, splices)
 
 
 def _both_models(
@@ -198,14 +203,16 @@ def _both_models(
     person_model: PersonModel,
     frames: Iterator[ByteArray],
     landmarks: FloatArray,
+    splices: Sequence[int],
 ) -> Iterator[Probabilities]:
-    """Hair is read in every second frame and moved with the head between."""
+    """Hair is read in every second frame, beside splices in each, and moved between."""
     held: tuple[int, FloatArray] | None = None
     between: tuple[ByteArray, FloatArray] | None = None
-    last = len(landmarks) - 1
+    # Either side of a splice is read for itself: nothing between can be moved to it.
+    read = {len(landmarks) - 1, *splices, *(splice - 1 for splice in splices)}
     for index, picture in enumerate(frames):
         person = person_model.read(picture)
-        if index % 2 and index != last:
+        if index % 2 and index not in read:
             between = picture, person
             continue
         hair = hair_model.read(picture)
@@ -233,7 +240,7 @@ def _moved_between(
 
 STAGE = Stage(
     name="parsing",
-    version=4,
+    version=5,
     inputs=("ingest", "landmarks"),
     outputs=("labels.mkv", "head_alpha.mkv"),
     options=("size", "fps"),

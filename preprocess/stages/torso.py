@@ -21,7 +21,7 @@ from nerf_talker.preprocess.plates import (
 )
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import read_clip_record
-from nerf_talker.preprocess.stages.landmarks import read_landmark_file
+from nerf_talker.preprocess.stages.landmarks import read_landmark_file, read_splices
 from nerf_talker.preprocess.stages.tracking import clip_camera, read_tracking
 from nerf_talker.preprocess.torso_motion import (
     Reference,
@@ -48,7 +48,7 @@ def run(context: StageContext) -> dict[str, Any]:
     index, reference = _reference(context, candidates(landmarks, valid, context.options.fps))
     frames = context.progress(_frames(context, True), "torso", len(landmarks))
     matrices, tracked = follow(reference, frames)
-    matrices = settle(matrices, tracked)
+    matrices = settle(matrices, tracked, read_splices(context))
     save_png(context.new.torso, _plate(context, matrices))
     poses, shape = read_tracking(context)
     camera = clip_camera(context.options.size)
@@ -156,7 +156,7 @@ def _behind_head(share: FloatArray, seen: BoolArray) -> FloatArray:
 
 STAGE = Stage(
     name="torso",
-    version=6,
+    version=7,
     inputs=("ingest", "landmarks", "tracking", "parsing"),
     outputs=("torso.png", "track.npz"),
     options=(),

@@ -105,7 +105,7 @@ def read_tracking(context: StageContext) -> tuple[Poses, Array]:
 
 STAGE = Stage(
     name="tracking",
-    version=7,
+    version=8,
     inputs=("ingest", "landmarks"),
     outputs=(TRACKING_FILE,),
     options=("size", "poses"),

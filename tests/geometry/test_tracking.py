@@ -90,6 +90,14 @@ def test_differences_of_a_path():
     assert difference(path[:2], 2) == 0
 
 
+def test_the_measure_of_jitter_leaves_splices_out():
+    path = np.arange(20.0)[:, None] ** 2
+    path[8:] += 500
+    assert difference(path, 2) > 100
+    assert (difference(path, 2, [8]), difference(path, 3, [8])) == (2, 0)
+    assert difference(path[:3], 2, [1, 2]) == 0
+
+
 def test_tracking_adds_no_lag(noisy):
     _, truth, _, track = noisy
     a = logarithm(truth.rotation)[:, 1]

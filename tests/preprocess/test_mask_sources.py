@@ -8,12 +8,14 @@ import torch
 from nerf_talker.data.labels import Label, is_head, is_torso
 from nerf_talker.data.manifest import DatasetFiles
 from nerf_talker.errors import InputError
+from nerf_talker.preprocess.classes import Classes
 from nerf_talker.preprocess.media import read_video
 from nerf_talker.preprocess.parser import SIZE, TABLE, FaceParser
 from nerf_talker.preprocess.pipeline import preprocess
 from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext, file_digest
 from nerf_talker.preprocess.stages import parsing
+from nerf_talker.preprocess.stages.parsing import Reading
 from nerf_talker.preprocess.supplied import read_mask_folder
 
 from .tiny import FRAMES, options
@@ -88,6 +90,45 @@ def test_other_files_and_networks_are_refused(tmp_path):
     parser = FaceParser(saved(tmp_path, TooFew()))
     with pytest.raises(InputError, match=r"returned \(1, 3, 512, 512\); wanted logits \(1, 19"):
         parser.read(np.zeros((SIZE, SIZE, 3), np.uint8), np.ones((478, 2), np.float32))
+
+
+def mattes_with_splices(context, monkeypatch, splices):
+    """The matte of each frame where the head is there from the sixth frame on."""
+    seen = []
+    shown = [np.full((8, 8), float(index >= 5), np.float32) for index in range(10)]
+    classes = Classes(np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8))
+    readings = [Reading(np.zeros((8, 8, 3), np.uint8), matte, classes) for matte in shown]
+    monkeypatch.setattr(parsing, "_readings", lambda *_: iter(readings))
+    monkeypatch.setattr(parsing, "read_splices", lambda context: splices)
+    monkeypatch.setattr(parsing, "fit_edge", lambda matte, *_: seen.append(matte[0, 0]) or matte)
+    assert len(list(parsing._model_masks(context))) == 10
+    return seen
+
+
+def test_the_matte_is_smoothed_up_to_a_splice_and_no_further(copied, tiny, monkeypatch):
+    context = StageContext(tiny.clip, copied, copied / "again", options(tiny), Journey())
+    assert mattes_with_splices(context, monkeypatch, []) == [0] * 4 + [0.25, 0.75] + [1] * 4
+    assert mattes_with_splices(context, monkeypatch, [5]) == [0] * 5 + [1] * 5
+    assert mattes_with_splices(context, monkeypatch, [5, 6]) == [0] * 5 + [1] * 5
+
+
+def test_hair_is_not_moved_across_a_splice():
+    class Reads:
+        def __init__(self):
+            self.count = 0
+
+        def read(self, picture):
+            self.count += 1
+            return np.full((4, 4), float(picture[0, 0, 0]), np.float32)
+
+    marks = np.random.default_rng(0).uniform(0, 4, (1, 478, 2)).repeat(9, 0).astype(np.float32)
+    frames = [np.full((4, 4, 3), 9 * (k >= 4), np.uint8) for k in range(9)]
+    for splices, middle, reads in (([], 4.5, 5), ([4], 0.0, 6)):
+        hair, person = Reads(), Reads()
+        found = list(parsing._both_models(hair, person, iter(frames), marks, splices))
+        assert len(found) == 9 and person.count == 9 and hair.count == reads
+        assert found[3][1].mean() == pytest.approx(middle, abs=1e-4)
+        assert [place[0][0, 0, 0] for place in found] == [0] * 4 + [9] * 5
 
 
 @pytest.fixture

@@ -196,6 +196,14 @@ def test_an_untrackable_torso_stays_still():
     np.testing.assert_allclose(motion, np.tile([1, 0, 0, 0, 1, 0], (4, 1)), atol=1e-6)
 
 
+def test_the_torso_is_not_smoothed_across_a_splice():
+    matrices = np.tile(np.eye(2, 3), (10, 1, 1))
+    matrices[5:, :, 2] = 8.0
+    tracked = np.ones(10, bool)
+    np.testing.assert_allclose(settle(matrices, tracked, [5]), matrices, atol=1e-9)
+    assert np.abs(settle(matrices, tracked) - matrices).max() > 0.5
+
+
 def test_plate_motion_speaks_of_pixel_edges():
     turn = np.array([[[0.0, -1.0, 63.0], [1.0, 0.0, 0.0]]])
     motion = as_plate_motion(turn, 64).reshape(2, 3)
