@@ -136,7 +136,8 @@ def choose_scene(clip: Path, found: Survey, wish: int | None) -> tuple[int, list
     chosen = max(usable, key=lambda k: scenes[k].seconds) if wish is None else wish - 1
     if len(scenes) == 1:
         return chosen, []
-    listed = ", ".join(f"{k}: {s.start:.2f}-{s.end:.2f} s" for k, s in enumerate(scenes[:8], 1))
+    # Not written like the report's times, which are the dataset's and can be clicked.
+    listed = ", ".join(f"{k}: {s.start:.2f} to {s.end:.2f} s" for k, s in enumerate(scenes[:8], 1))
     if wish is None and scenes[chosen].seconds < _MAIN_SHARE * found.seconds:
         raise InputError(
             f"{clip}: is cut into {len(scenes)} scenes ({listed}) and none holds half of it; one "

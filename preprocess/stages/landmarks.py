@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
-from nerf_talker.geometry.gaze import gaze_angles
 from nerf_talker.geometry.landmarks68 import landmarks68
 from nerf_talker.preprocess.faces import Box, face_box, overlap
 from nerf_talker.preprocess.models import (
@@ -69,14 +68,13 @@ def run(context: StageContext) -> dict[str, Any]:
     """Write ``work/landmarks.npz``.
 
     It holds, for F frames: landmarks (F, 478, 3) dataset pixels, blendshapes (F, 52), valid (F,)
-    whether a face was found, interpolated (F,) whether a short gap was bridged, gaze (F, 2)
-    radians to the image's right and up, landmarks68 (F, 68, 2) in iBUG's order, and splices (S,)
-    frames before which time was cut out.
+    whether a face was found, landmarks68 (F, 68, 2) in iBUG's order for other programs, and
+    splices (S,) frames before which time was cut out.
     """
     record, fps = read_clip_record(context), context.options.fps
     supplied = context.options.landmarks is not None
     found = (_from_file if supplied else _from_model)(context, record)
-    _check(context, found.valid)
+    _check(context, found.valid, record.first / fps)
     bridged = short_gaps(found.valid, round(SHORT_GAP_SECONDS * fps))
     landmarks, shapes = filled(found.landmarks, found.valid), filled(found.shapes, found.valid)
     splices = sorted({*record.splices, *jumps(landmarks, found.valid)})
@@ -92,8 +90,6 @@ def run(context: StageContext) -> dict[str, Any]:
         landmarks=landmarks,
         blendshapes=np.clip(smoothed(shapes, splices), 0, 1),
         valid=found.valid,
-        interpolated=bridged,
-        gaze=gaze_angles(landmarks),
         landmarks68=landmarks68(landmarks),
         splices=np.array(splices, np.int64),
     )
@@ -122,7 +118,7 @@ def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
         np.zeros((frames, BLENDSHAPES), np.float32),
         np.zeros(frames, bool),
     )
-    choice = _Choice(options.fps)
+    choice = Choice(options.fps, record.splices)
     faces = MOST_FACES if len(speaker) else 2
     with FaceLandmarker(faces, options.models, options.landmarker) as landmarker:
         if landmarker.runtime == "litert" and options.landmarker == "auto":
@@ -134,11 +130,10 @@ def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
             readings = landmarker.read(picture)
             found.others += len(readings) > 1
             expected = speaker[index] if len(speaker) else None
-            face = choice.pick(index, readings, expected)
-            if face is not None:
-                found.landmarks[index] = face.landmarks * (options.size / size)
-                found.shapes[index] = face.blendshapes
-                found.valid[index] = True
+            for row, face in choice.pick(index, readings, expected):
+                found.landmarks[row] = face.landmarks * (options.size / size)
+                found.shapes[row] = face.blendshapes
+                found.valid[row] = True
     if not len(speaker) and found.others > _OTHERS_SHARE * frames:
         found.warnings.append(
             f"a second face is near in {found.others} of {frames} frames; the one that was there "
@@ -147,31 +142,62 @@ def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
     return found
 
 
-class _Choice:
+class Choice:
     """Which of the faces in a frame is the subject's."""
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, splices: Sequence[int] = ()) -> None:
+        """Start at a recording's first frame; ``splices``: frames before which time was cut out."""
         self._patience = round(_LOST_SECONDS * fps)
+        self._splices = splices
         self._last: tuple[int, Box] | None = None
+        self._strange: tuple[int, FaceReading] | None = None
 
     def pick(
         self, index: int, faces: list[FaceReading], expected: FloatArray | None
-    ) -> FaceReading | None:
-        """The face at the expected box, or, with none expected, where it was; else the largest."""
+    ) -> list[tuple[int, FaceReading]]:
+        """Frames of which this one makes sure, and the subject's face in each.
+
+        It is the face at the expected box or, with none expected, where it was; else the largest.
+        An only face elsewhere is the subject's once it has been there for two frames.
+
+        Args:
+            index: Number of the frame; they come in order.
+            faces: All faces in it.
+            expected: (4,) box, NaN where the subject is not seen; None where nobody knows.
+        """
         boxes = [face_box(face.landmarks) for face in faces]
+        target = self._target(index, boxes, expected)
+        shares = [overlap(target, box) for box in boxes]
+        sure: list[tuple[int, FaceReading]] = []
+        if max(shares, default=0.0) >= _LEAST_OVERLAP:
+            sure = [(index, faces[int(np.argmax(shares))])]
+        elif expected is None:
+            sure = self._elsewhere(index, faces)
+        if sure:
+            self._last = (index, face_box(sure[-1][1].landmarks))
+        return sure
+
+    def _target(self, index: int, boxes: list[Box], expected: FloatArray | None) -> Box:
         if expected is not None:
-            if np.isnan(expected).any():
-                return None
-            target: Box = tuple(expected.tolist())
-        elif self._last is None or index - self._last[0] > self._patience:
-            target = max(boxes, key=lambda box: box[3] - box[1], default=(0, 0, 0, 0))
-        else:
-            target = self._last[1]
-        likely = max(range(len(boxes)), key=lambda k: overlap(target, boxes[k]), default=None)
-        if likely is None or overlap(target, boxes[likely]) < _LEAST_OVERLAP:
-            return None
-        self._last = (index, boxes[likely])
-        return faces[likely]
+            left, top, right, bottom = expected.tolist()
+            return left, top, right, bottom
+        if (
+            self._last is not None
+            and index - self._last[0] <= self._patience
+            and not any(self._last[0] < splice <= index for splice in self._splices)
+        ):
+            return self._last[1]
+        return max(boxes, key=lambda box: box[3] - box[1], default=(0, 0, 0, 0))
+
+    def _elsewhere(self, index: int, faces: list[FaceReading]) -> list[tuple[int, FaceReading]]:
+        before, self._strange = self._strange, None
+        if len(faces) != 1:
+            return []
+        now = self._strange = (index, faces[0])
+        if before is None or before[0] != index - 1:
+            return []
+        alike = overlap(*(face_box(face.landmarks) for _, face in (before, now)))
+        return [before, now] if alike >= _LEAST_OVERLAP else []
 
 
 def _from_file(context: StageContext, record: ClipRecord) -> _Readings:
@@ -188,8 +214,14 @@ def _from_file(context: StageContext, record: ClipRecord) -> _Readings:
     return _Readings(landmarks, np.nan_to_num(shapes[rows]), given.valid[rows])
 
 
-def _check(context: StageContext, valid: BoolArray) -> None:
-    """Refuse clips without a face in too many frames, naming where."""
+def _check(context: StageContext, valid: BoolArray, start: float) -> None:
+    """Refuse clips without a face in too many frames, naming where in the clip.
+
+    Args:
+        context: Of the stage.
+        valid: (F,) whether a face was found.
+        start: Seconds of the clip before the dataset's first frame.
+    """
     if not valid.any():
         raise InputError(
             f"{context.clip}: no face found in any frame; "
@@ -199,7 +231,7 @@ def _check(context: StageContext, valid: BoolArray) -> None:
     if missing > LARGEST_MISSING_SHARE:
         raise InputError(
             f"{context.clip}: no face in {missing:.0%} of the frames "
-            f"({time_ranges(valid, context.options.fps)}); cut these parts out"
+            f"({time_ranges(valid, context.options.fps, start)}); cut these parts out"
         )
 
 
@@ -225,11 +257,20 @@ def _splice_warnings(splices: list[int], fps: float, most: int = 8) -> list[str]
     return [f"the recording was cut together at {times}{more}; nothing is smoothed across"]
 
 
-def time_ranges(valid: BoolArray, fps: float, most: int = 6) -> str:
-    """The stretches of False in ``valid`` as "12.00-12.40 s, ..."; at most ``most`` of them."""
+def time_ranges(valid: BoolArray, fps: float, start: float = 0.0, most: int = 6) -> str:
+    """The stretches of False in ``valid`` as "12.00-12.40 s, ..."; at most ``most`` of them.
+
+    Args:
+        valid: (F,) bool.
+        fps: Frames per second.
+        start: Seconds of the first frame.
+        most: How many are named.
+    """
     edges = np.diff(np.concatenate([[0], (~valid).astype(int), [0]]))
     spans = list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True))
-    texts = [f"{first / fps:.2f}-{last / fps:.2f} s" for first, last in spans[:most]]
+    texts = [
+        f"{start + first / fps:.2f}-{start + last / fps:.2f} s" for first, last in spans[:most]
+    ]
     return ", ".join(texts) + (f" and {len(spans) - most} more" if len(spans) > most else "")
 
 
@@ -247,7 +288,7 @@ def read_splices(context: StageContext) -> list[int]:
 
 STAGE = Stage(
     name="landmarks",
-    version=2,
+    version=3,
     inputs=("ingest",),
     outputs=(LANDMARKS_FILE,),
     options=(),

@@ -1,11 +1,10 @@
-"""The 68 points of the field and the direction of the eyes, out of the mesh's 478."""
+"""The 68 points of the field, out of the mesh's 478."""
 
 import numpy as np
 import pytest
 
-from nerf_talker.data.synthetic import blendshapes, render_sample
+from nerf_talker.data.synthetic import render_sample
 from nerf_talker.geometry import mesh
-from nerf_talker.geometry.gaze import gaze_angles
 from nerf_talker.geometry.landmarks68 import MESH_POINTS, landmarks68
 
 # iBUG's own left-right partners.
@@ -60,25 +59,3 @@ def test_named_points_are_where_they_belong():
     assert [MESH_POINTS[k] for k in (8, 36, 45, 62, 66)] == [
         mesh.CHIN, *mesh.EYE_CORNERS, *mesh.INNER_LIPS
     ]  # fmt: skip
-
-
-def test_gaze_follows_the_eyes(sample, marks):
-    scores = blendshapes(sample.performance)[sample.frames]
-    right, up = scores[:, 14] - scores[:, 13], scores[:, 17] - scores[:, 11]
-    found = gaze_angles(marks)
-    assert np.corrcoef(found[:, 0], right)[0, 1] > 0.9
-    assert np.corrcoef(found[:, 1], up)[0, 1] > 0.8
-
-
-def test_gaze_does_not_depend_on_place_size_and_roll(marks):
-    turn = 1.7 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
-    moved = marks[..., :2] @ turn.T + [30, -12]
-    np.testing.assert_allclose(gaze_angles(moved), gaze_angles(marks), atol=1e-4)
-
-
-def test_an_iris_at_the_corner_is_finite():
-    points = np.zeros((478, 2))
-    points[[133, 263], 0] = 30
-    points[468] = (400, -90)
-    assert np.isfinite(gaze_angles(points)).all()
-    assert np.isfinite(gaze_angles(np.zeros((478, 2)))).all()

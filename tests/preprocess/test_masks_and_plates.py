@@ -215,3 +215,4 @@ def test_time_ranges_name_the_gaps():
     valid[[10, 11, 50]] = False
     assert time_ranges(valid, 25) == "0.40-0.48 s, 2.00-2.04 s"
     assert time_ranges(~np.arange(100).astype(bool), 25, most=1).endswith("s")
+    assert time_ranges(np.array([True, False]), 25.0, 10.0) == "10.04-10.08 s"

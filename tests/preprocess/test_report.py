@@ -6,16 +6,20 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, read_manifest
 from nerf_talker.preprocess import overlay
 from nerf_talker.preprocess.charts import Curve, plot, waveform
+from nerf_talker.preprocess.contact_sheet import TINTS
 from nerf_talker.preprocess.overlay import overlay_video
 from nerf_talker.preprocess.pipeline import preprocess
-from nerf_talker.preprocess.report import spans_of
+from nerf_talker.preprocess.report import _LEGEND, spans_of
+from nerf_talker.preprocess.survey import Scene, Survey, choose_scene
 
 from .tiny import FRAMES, options
 
@@ -127,6 +131,19 @@ def test_a_long_clip_gets_fewer_pictures_and_a_noisy_one_fewer_bits(made, monkey
 def test_times_in_warnings_are_read():
     text = "no face in 9 frames (12.00-12.40 s, 0.80-0.92 s and 3 more); 5-6 s, 1.5 s"
     assert spans_of(text) == [(12.0, 12.4), (0.8, 0.92)]
+
+
+def test_times_of_the_clips_scenes_are_not_taken_for_the_datasets():
+    scenes = [Scene(0.0, 6.0, [], [[(0.0, 0.0, 9.0, 9.0)]]), Scene(6.0, 10.0, [], [])]
+    _, (warning,) = choose_scene(Path("a.mp4"), Survey(0.0, 10.0, 250, 64, 64, scenes), None)
+    assert "1: 0.00 to 6.00 s" in warning and spans_of(warning) == []
+
+
+def test_the_legend_names_every_border():
+    names = {Label.TORSO: "torso", Label.HAIR: "hair", Label.FACE: "face", Label.LIPS: "lips",
+             Label.EYES: "eyes", Label.NECK: "neck", Label.ACCESSORIES: "accessories"}  # fmt: skip
+    assert set(names) == set(TINTS)
+    assert all(name in _LEGEND for name in names.values())
 
 
 def test_long_curves_keep_their_extremes_and_gaps():
