@@ -20,6 +20,7 @@ from nerf_talker.preprocess import audit_face, audit_scene
 from nerf_talker.preprocess.avsync import estimate_offset
 from nerf_talker.preprocess.findings import Finding, graded
 from nerf_talker.preprocess.glance import Glance, glance
+from nerf_talker.preprocess.models import check_model_folder
 from nerf_talker.types import FloatArray
 
 
@@ -50,9 +51,10 @@ def audit(clip: Path, models: Path | None = None, show: bool = False) -> Audit:
         show: Whether a progress bar is drawn.
 
     Raises:
-        InputError: The file is no readable video.
+        InputError: The file is no readable video, or there is no folder ``models``.
         WeightsError: The face landmarker's model is missing.
     """
+    check_model_folder(models)
     seen = glance(clip, models, show)
     findings = [_length(seen), _rate(seen), *audit_face.grade(seen), *audit_scene.grade(seen)]
     return Audit(seen, findings + _sound(clip, seen))

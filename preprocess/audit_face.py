@@ -41,9 +41,9 @@ def _alone(seen: Glance) -> Finding:
     value = f"one person in all of {len(counts)} frames looked at"
     if several:
         value = f"a second face in {several:.0%} of {len(counts)} frames looked at"
-    # The largest face is followed; where two are as large it may be the other's.
-    cure = "cut out the parts with a second face"
-    return graded("faces", value, several, (0.1, 0.5), cure)
+    # Preprocessing follows one of several through the clip.
+    cure = "say whom to follow with preprocess --face left, right or x,y; by default the largest"
+    return graded("faces", value, several, (0.1, inf), cure)
 
 
 def _lost(seen: Glance) -> Finding:
@@ -53,9 +53,9 @@ def _lost(seen: Glance) -> Finding:
     if lost:
         places = ", ".join(f"{time:.1f}" for time in lost[:6])
         value = f"not seen in {share:.0%} of the frames looked at (at {places} s)"
-    # Preprocessing bridges short gaps and refuses more than a tenth.
+    # As preprocessing does, which bridges short gaps and leaves long ones out of training.
     cure = "keep hands and objects off the face and the face in the picture, or cut these parts out"
-    return graded("occlusion", value, share, (0.02, 0.1), cure)
+    return graded("occlusion", value, share, (0.02, 0.3), cure)
 
 
 def _size(seen: Glance, faces: list[Face]) -> Finding:

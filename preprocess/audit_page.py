@@ -11,12 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from nerf_talker.atomic import atomic_path
+from nerf_talker.errors import InputError
 from nerf_talker.preprocess.audit import Audit
 from nerf_talker.preprocess.charts import Curve, plot
 from nerf_talker.preprocess.glance import Face, Look
 from nerf_talker.preprocess.page import badge, table, write_page
 
 _ORDER = ("fail", "warn", "pass")
+
+
+def check_report_path(path: Path) -> None:
+    """Refuse a path that nothing can be written to, before the work.
+
+    Raises:
+        InputError: It is a folder, or lies in none.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the path of a file to write")
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent}: no such folder; make it, or write {path.name} elsewhere")
 
 
 def write_json(path: Path, clip: Path, found: Audit) -> None:

@@ -20,8 +20,24 @@ SLOW_SECONDS = 1.0
 
 
 def grade(seen: Glance) -> list[Finding]:
-    """Findings about light and background."""
-    return [*_light(seen), _background(seen)]
+    """Findings about cuts, light and background."""
+    return [_scenes(seen), *_light(seen), _background(seen)]
+
+
+def _scenes(seen: Glance) -> Finding:
+    edges = np.array([0.0, *seen.cuts, seen.seconds])
+    lengths = np.diff(edges)
+    if len(lengths) == 1:
+        return Finding("scenes", "one, without a cut", "pass", "", 1.0)
+    edges[[0, -1]] = -np.inf, np.inf
+    times = [look.time for look in seen.spread if look.face is not None]
+    held = np.histogram(times, edges)[0] > 0
+    longest = float(lengths[held].max(initial=0.0))
+    share = longest / max(seen.seconds, 1e-3)
+    value = f"{len(lengths)}, the longest with a face {longest:.1f} s ({share:.0%} of the clip)"
+    # Preprocessing takes the longest; one that is less than half must be asked for.
+    cure = "only one scene is used: choose it with preprocess --scene N, or record without cuts"
+    return graded("scenes", value, share, (1.0, 0.5), cure)
 
 
 def _light(seen: Glance) -> list[Finding]:

@@ -19,7 +19,9 @@ from tqdm import tqdm
 
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
-from nerf_talker.preprocess.media import VideoInfo, probe, timed_frames, upright
+from nerf_talker.preprocess.cuts import THUMBNAIL, CutFinder
+from nerf_talker.preprocess.framing import FaceSearch
+from nerf_talker.preprocess.media import VideoInfo, probe, thumbnail, timed_frames, upright
 from nerf_talker.preprocess.models import PERSON_MODEL, FaceLandmarker, PersonModel
 from nerf_talker.types import BoolArray, ByteArray, FloatArray
 from nerf_talker.weights import locate
@@ -87,6 +89,7 @@ class Glance:
         stretch: Looks at neighbouring frames.
         thumbs: (T, h, w) uint8 grey copies of frames at an even pace.
         background: (h, w) bool, where no person was ever seen; None without the person model.
+        cuts: Seconds, from 0, at which another scene begins.
     """
 
     info: VideoInfo
@@ -97,6 +100,7 @@ class Glance:
     stretch: list[Look]
     thumbs: ByteArray
     background: BoolArray | None
+    cuts: tuple[float, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -131,11 +135,14 @@ def glance(clip: Path, models: Path | None = None, show: bool = False) -> Glance
     thumbs: list[ByteArray] = []
     looks: tuple[list[Look], list[Look]] = ([], [])
     people: list[ByteArray] = []
+    finder = CutFinder(rate)
     width = height = 0
     frames = tqdm(_readable(clip), "looking", expected, disable=not show, leave=False)
     with FaceLandmarker(faces=2, models=models) as landmarker, _person_model(models) as person:
+        search = FaceSearch(landmarker)
         for index, (now, frame) in enumerate(frames):
             times.append(now - times[0] if times else now)
+            finder.look(thumbnail(frame, THUMBNAIL))
             if index % every == 0:
                 thumbs.append(_thumb(frame.frame))
             wanted = index in spread, index in stretch
@@ -143,7 +150,9 @@ def glance(clip: Path, models: Path | None = None, show: bool = False) -> Glance
                 continue
             picture = upright(frame)
             height, width = picture.shape[:2]
-            look = _look(landmarker, picture, now)
+            # Everybody is looked for in the spread alone; the whole search takes time.
+            found = [] if wanted[0] else [face.landmarks for face in landmarker.read(picture)]
+            look = _look(found or search.find(picture), picture, now)
             for kept, take in zip(looks, wanted, strict=True):
                 kept.extend([look] if take else [])
             if wanted[0] and person is not None and len(looks[0]) % PERSON_EVERY == 1:
@@ -153,7 +162,8 @@ def glance(clip: Path, models: Path | None = None, show: bool = False) -> Glance
     times[0] = 0.0
     shown = np.stack(thumbs)
     empty = None if person is None else ~np.any(people, 0)
-    return Glance(info, np.array(times), width, height, *looks, shown, empty)
+    cuts = tuple(times[cut.frame] for cut in finder.cuts() if not cut.is_splice)
+    return Glance(info, np.array(times), width, height, *looks, shown, empty, cuts)
 
 
 def _person_model(models: Path | None) -> AbstractContextManager[PersonModel | None]:
@@ -195,8 +205,7 @@ def _thumb(frame: Any) -> ByteArray:
     return np.rot90(small, turns)
 
 
-def _look(landmarker: FaceLandmarker, picture: ByteArray, now: float) -> Look:
-    found = [reading.landmarks for reading in landmarker.read(picture)]
+def _look(found: list[FloatArray], picture: ByteArray, now: float) -> Look:
     largest = max(found, key=lambda points: np.ptp(points[:, 1]), default=None)
     return Look(now, len(found), None if largest is None else _face(picture, largest))
 

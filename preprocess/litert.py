@@ -102,7 +102,8 @@ def _interpreter() -> Any:
         except ImportError:
             continue
     raise WeightsError(
-        "LiteRT is not installed; run 'pip install ai-edge-litert' or use --landmarker mediapipe"
+        "LiteRT is not installed; run 'pip install nerf-talker[litert]' or use --landmarker "
+        "mediapipe"
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from nerf_talker.errors import WeightsError
+from nerf_talker.errors import InputError, WeightsError
 from nerf_talker.preprocess import litert
 from nerf_talker.types import ByteArray, FloatArray
 from nerf_talker.weights import resolve
@@ -74,11 +74,21 @@ def choose_runtime(wanted: Choice = "auto") -> Runtime:
         lacks = f"MediaPipe cannot be used ({fault})" if fault else "LiteRT is not installed"
         if wanted == "auto":
             lacks += " and LiteRT is not installed"
-        cure = (
-            "'pip install mediapipe'" if wanted == "mediapipe" else "'pip install ai-edge-litert'"
+        package = "mediapipe" if wanted == "mediapipe" else "nerf-talker[litert]"
+        raise WeightsError(
+            f"{lacks}; run 'pip install {package}', or supply --landmarks and --masks"
         )
-        raise WeightsError(f"{lacks}; run {cure}, or supply --landmarks and --masks")
     return "litert"
+
+
+def check_model_folder(folder: Path | None) -> None:
+    """Refuse a folder of model files that does not exist.
+
+    Raises:
+        InputError: It is given and is no folder.
+    """
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give one that holds model files")
 
 
 class _Closing:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Set
 from pathlib import Path
 
 from nerf_talker.data.manifest import DatasetFiles, Manifest, StageRecord, read_manifest
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess.failure import attempt, forget_failure
 from nerf_talker.preprocess.media import probe
+from nerf_talker.preprocess.models import check_model_folder
 from nerf_talker.preprocess.options import PreprocessOptions
+from nerf_talker.preprocess.parser import FaceParser
 from nerf_talker.preprocess.progress import REPORT, Journey
 from nerf_talker.preprocess.stage import (
     RECORDS,
@@ -34,6 +37,7 @@ from nerf_talker.preprocess.stages import (
     torso,
     tracking,
 )
+from nerf_talker.preprocess.supplied import read_landmarks, read_mask_folder, read_masks
 from nerf_talker.weights import resolve
 
 STAGES: tuple[Stage, ...] = (
@@ -76,6 +80,7 @@ def preprocess(clip: Path, dataset: Path, options: PreprocessOptions) -> Manifes
     if stale:
         probe(clip)
         # Said before the work starts, not minutes into it.
+        _check_supplied({stage.name for stage, _ in stale}, options)
         for name in {name: None for stage, _ in stale for name in stage.needs(options)}:
             resolve(name, options.models)
     show = not options.quiet and sys.stderr.isatty()
@@ -164,12 +169,33 @@ def _withdraw(dataset: Path, existed: bool) -> None:
 
 def _check_inputs(clip: Path, options: PreprocessOptions) -> None:
     if not clip.is_file():
-        raise InputError(f"{clip}: no such file; give a video of one person speaking")
+        fault = "is a folder" if clip.is_dir() else "no such file"
+        raise InputError(f"{clip}: {fault}; give a video of one person speaking")
     for name in ("audio", "landmarks", "masks", "parser"):
         path = getattr(options, name)
-        folder = name == "masks" and path is not None and path.is_dir()
-        if path is not None and not path.is_file() and not folder:
-            raise InputError(f"{path}: no such file; --{name} wants the path of a file")
+        folder = path is not None and path.is_dir()
+        if path is not None and not path.is_file() and not (folder and name == "masks"):
+            fault = "is a folder" if folder else "no such file"
+            raise InputError(f"{path}: {fault}; --{name} wants the path of a file")
+    if options.parser is not None and options.masks is not None and options.masks.is_file():
+        raise InputError(f"--masks {options.masks} replaces --parser; give one of them")
+    check_model_folder(options.models)
+
+
+def _check_supplied(stages: Set[str], options: PreprocessOptions) -> None:
+    """Refuse files of the user's that the stages to run could not use.
+
+    Raises:
+        InputError: One is unreadable or holds something else.
+    """
+    if "ingest" in stages and options.landmarks is not None:
+        read_landmarks(options.landmarks)
+    if "parsing" not in stages:
+        return
+    if options.parser is not None:
+        FaceParser(options.parser)
+    if options.masks is not None:
+        (read_mask_folder if options.masks.is_dir() else read_masks)(options.masks)
 
 
 def _drop_leftovers(dataset: Path) -> None:

@@ -57,8 +57,8 @@ def write_report(dataset: Path, manifest: Manifest, follow: Follow) -> None:
 
 _LEGEND = """<p><small>White: landmarks as detected. Green dots and axes: the rigid head as tracked.
 Coloured borders: face orange, hair violet, torso green, neck lime, lips red, eyes blue,
-accessories yellow. A red frame: no face was found and the values are interpolated. Click on a curve to
-go to its time.</small></p>"""
+accessories yellow. A red frame: no face was found and the values are interpolated. Click on a
+curve to go to its time.</small></p>"""
 
 
 def _summary(manifest: Manifest) -> str:

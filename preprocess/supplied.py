@@ -84,27 +84,36 @@ def read_masks(path: Path) -> tuple[ByteArray, ByteArray]:
     return labels.astype(np.uint8), _matte(path, alpha)
 
 
-def read_mask_folder(folder: Path, frames: int) -> dict[int, MaskFile]:
-    """Corrections of single frames: ``000123.png`` holds the class ids of frame 123.
+def read_mask_folder(folder: Path, frames: int | None = None) -> dict[int, MaskFile]:
+    """Corrections of single frames: ``000123.png`` holds the class ids of the dataset's frame 123.
 
-    ``000123_alpha.png`` beside it holds that frame's head matte from 0 to 255; without it, the
-    matte follows from the classes. Both are 8-bit grey and as large as the clip's frames.
+    Frames are counted from 0 as the dataset has them: at its rate, from the start of the scene
+    that is used. ``000123_alpha.png`` beside it holds that frame's head matte from 0 to 255;
+    without it, the matte follows from the classes. Both are 8-bit grey and as large as the clip's
+    frames.
+
+    Args:
+        folder: Where they are.
+        frames: Frames of the dataset; None while that is not known.
 
     Raises:
-        InputError: A name is no frame number, or no frame of the clip has it.
+        InputError: A name is no frame number, or no frame of the dataset has it.
     """
     found = {}
     for path in sorted(folder.glob("*.png")):
         if path.stem.endswith("_alpha"):
             continue
-        if not path.stem.isdecimal() or int(path.stem) >= frames:
+        if not path.stem.isdecimal() or (frames is not None and int(path.stem) >= frames):
+            known = "" if frames is None else f", 0 to {frames - 1}"
             raise InputError(
-                f"{path}: masks are named after their frame, 0 to {frames - 1}, like 000012.png"
+                f"{path}: masks are named after the dataset's frame{known}, like 000012.png"
             )
         alpha = path.with_name(f"{path.stem}_alpha.png")
         found[int(path.stem)] = MaskFile(path, alpha if alpha.is_file() else None)
     if not found:
-        raise InputError(f"{folder}: holds no mask; name one after its frame, like 000012.png")
+        raise InputError(
+            f"{folder}: holds no mask; name one after the dataset's frame, like 000012.png"
+        )
     return found
 
 

@@ -30,8 +30,11 @@ def run(argv: list[str]) -> int:
     """Run the verb with the arguments after its name; returns the exit code."""
     given = tyro.cli(Arguments, args=argv, prog="nerf-talker inspect")
     from nerf_talker.preprocess.audit import audit
-    from nerf_talker.preprocess.audit_page import write_html, write_json
+    from nerf_talker.preprocess.audit_page import check_report_path, write_html, write_json
 
+    for path in (given.json, given.html):
+        if path is not None:
+            check_report_path(path)
     found = audit(given.clip, given.models, sys.stderr.isatty())
     for finding in found.findings:
         cure = f" -> {finding.cure}" if finding.cure else ""

@@ -103,8 +103,13 @@ def panned(thumbs):
         (glance_of(gap=0.08), "closed mouth", "warn"),
         (glance_of(gap=0.01, mouth_width=0.5), "mouth shapes", "fail"),
         (glance_of(lost=range(5)), "occlusion", "warn"),
-        (glance_of(lost=range(30)), "occlusion", "fail"),
+        (glance_of(lost=range(30)), "occlusion", "warn"),
+        (glance_of(lost=range(40)), "occlusion", "fail"),
         (glance_of(second=range(20)), "faces", "warn"),
+        (glance_of(second=range(120)), "faces", "warn"),
+        (replace(glance_of(), cuts=(20.0,)), "scenes", "warn"),
+        (replace(glance_of(), cuts=(20.0, 50.0)), "scenes", "fail"),
+        (replace(glance_of(lost=range(36, 120)), cuts=(25.0,)), "scenes", "fail"),
         (replace(glance_of(), spread=[], stretch=[]), "faces", "fail"),
         (replace(glance_of(), info=VideoInfo(2000, 95.0, FPS, True)), "length", "fail"),
         (replace(glance_of(), info=VideoInfo(2000, 80.0, 15.0, True)), "frame rate", "warn"),
@@ -215,3 +220,17 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path, content, sentence):
         path.write_bytes(content)
     with pytest.raises(InputError, match=sentence):
         audit(path)
+
+
+def test_a_folder_without_models_is_refused(tmp_path):
+    with pytest.raises(InputError, match="none: no such folder; give one that holds model files"):
+        audit(tmp_path / "clip.mp4", tmp_path / "none")
+
+
+def test_where_nothing_can_be_written_is_said_first(tmp_path, capsys):
+    from nerf_talker.cli import main
+
+    assert main(["inspect", "a.mp4", "--json", str(tmp_path / "none" / "x.json")]) == 1
+    assert "none: no such folder; make it, or write x.json elsewhere" in capsys.readouterr().err
+    assert main(["inspect", "a.mp4", "--html", str(tmp_path)]) == 1
+    assert "is a folder; give the path of a file" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_what_cannot_run_is_said_in_a_sentence(monkeypatch):
     with pytest.raises(WeightsError, match=r"libEGL\.so\.1 is missing.*pip install mediapipe"):
         choose_runtime("mediapipe")
     monkeypatch.setattr(litert, "is_installed", lambda: False)
-    with pytest.raises(WeightsError, match=r"libEGL.*and LiteRT is not.*ai-edge-litert"):
+    with pytest.raises(WeightsError, match=r"libEGL.*and LiteRT is not.*nerf-talker.litert"):
         choose_runtime()
     with pytest.raises(WeightsError, match="LiteRT is not installed"):
         choose_runtime("litert")

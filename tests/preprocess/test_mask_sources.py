@@ -173,8 +173,8 @@ def test_a_matte_may_lie_beside_the_classes(folder):
 @pytest.mark.parametrize(
     ("name", "value", "shape", "sentence"),
     [
-        ("000099.png", 0, (96, 96), "named after their frame, 0 to 59"),
-        ("face.png", 0, (96, 96), "named after their frame"),
+        ("000099.png", 0, (96, 96), "named after the dataset's frame, 0 to 59"),
+        ("face.png", 0, (96, 96), "named after the dataset's frame"),
         ("000005.png", 0, (20, 30), "wanted an 8-bit grey PNG of 96x96 px"),
         ("000005.png", 9, (96, 96), "holds the class 9; wanted 0 to 7"),
     ],

@@ -143,7 +143,9 @@ def test_an_option_reruns_what_depends_on_it_and_no_more(made, tiny, tmp_path):
     digest = pipeline.file_digest(tiny.clip)
     records = read_records(made)
     for name, (value, expected) in changes(tiny, tmp_path).items():
-        changed = options(tiny, **{name: value})
+        # A mask file leaves a parser nothing to do.
+        alone = {"masks": None} if name == "parser" else {}
+        changed = options(tiny, **{name: value}, **alone)
         stale = pipeline._stale(made, digest, changed, records)
         assert [stage.name for stage, _ in stale] == expected, name
 

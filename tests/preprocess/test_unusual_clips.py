@@ -8,6 +8,7 @@ import pytest
 
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess import pipeline
+from nerf_talker.preprocess.glance import glance
 from nerf_talker.preprocess.models import FACE_MODEL
 from nerf_talker.preprocess.options import PreprocessOptions
 from nerf_talker.preprocess.progress import Journey
@@ -181,3 +182,18 @@ def test_a_picture_of_nobody_is_refused(tmp_path):
     write_clip(tmp_path / "a.mp4", lambda second: hills, SLOW, 2.4, beeps)
     with pytest.raises(InputError, match="no face found in any frame"):
         taken(tmp_path / "a.mp4", tmp_path / "d")
+
+
+def test_inspect_finds_what_preprocess_finds(at, tmp_path):
+    def shown(second):
+        canvas = np.full((720, 1280, 3), (90, 110, 100), np.uint8)
+        if second >= 1.6:
+            canvas[:] = np.linspace(0, 255, 1280, dtype=np.uint8)[None, :, None]
+        canvas[300:428, 900:1028] = at(second)
+        return canvas
+
+    write_clip(tmp_path / "a.mp4", shown, SLOW, 2.4, beeps)
+    seen = glance(tmp_path / "a.mp4")
+    assert all(look.faces == 1 for look in (*seen.spread, *seen.stretch))
+    assert all(900 < face.box[0] < face.box[2] < 1028 for face in seen.faces)
+    assert seen.cuts == pytest.approx([1.6], abs=0.01)
