@@ -5,8 +5,8 @@ Every frame is decoded, a few are searched for faces; nothing but numbers is kep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from nerf_talker.errors import InputError
 from nerf_talker.preprocess.cuts import THUMBNAIL, CutFinder
 from nerf_talker.preprocess.faces import Box, face_box
 from nerf_talker.preprocess.framing import FaceSearch
-from nerf_talker.preprocess.media import VideoInfo, thumbnail, timed_frames, upright
+from nerf_talker.preprocess.media import VideoInfo, steady_frames, thumbnail, timed_frames, upright
 from nerf_talker.preprocess.models import FaceLandmarker
 from nerf_talker.preprocess.stage import StageContext
 
@@ -24,6 +24,7 @@ MOST_FACES = 4
 # A container may round its length; a smaller share of readable frames means a cut-off file.
 _READABLE_SHARE = 0.97
 _LOOKS = 48
+_FEWEST_LOOKS = 24
 # Of the whole clip; a scene that holds less is not used without being asked for.
 _MAIN_SHARE = 0.5
 
@@ -113,6 +114,32 @@ def survey(context: StageContext, info: VideoInfo, search_faces: bool) -> Survey
         for cut in finder.cuts()
     ]
     return Survey(times[0], seconds, len(times), *size, _scenes(middles, seconds, seen))
+
+
+def look_again(
+    context: StageContext, found: Survey, scene: Scene, span: tuple[int, int | None]
+) -> Scene:
+    """A scene with enough looks: in a short one the first pass looked at few frames.
+
+    Args:
+        context: Of the stage.
+        found: The survey; it must have searched for faces.
+        scene: The one to use.
+        span: Its first and last + 1 frame at the dataset's rate; None: up to the clip's end.
+    """
+    if len(scene.looks) >= _FEWEST_LOOKS or len(found.scenes) == 1:
+        return scene
+    fps = context.options.fps
+    count = (round(scene.end * fps) if span[1] is None else span[1]) - span[0]
+    places = set(np.linspace(0, count - 1, _LOOKS).astype(int).tolist())
+    looks = []
+    with _landmarker(context) as landmarker:
+        search = FaceSearch(landmarker)
+        pictures = islice(steady_frames(context.clip, fps), *span)
+        for index, picture in enumerate(context.progress(pictures, "looking again", count)):
+            if index in places:
+                looks.append([face_box(face) for face in search.find(picture)])
+    return replace(scene, looks=looks)
 
 
 def choose_scene(clip: Path, found: Survey, wish: int | None) -> tuple[int, list[str]]:

@@ -33,6 +33,8 @@ class Extractor(ABC):
         rate: Rows per second.
         dims: Values per row.
         look_ahead: Seconds of sound after a row's time that the row depends on at most.
+        is_supplied: Whether the features were made elsewhere, of one sound, and cannot follow when
+            that sound is moved.
         identity: ``name``, and the content of files where the features come from a file of one
             sound; a dataset made with another identity is made again.
     """
@@ -41,6 +43,7 @@ class Extractor(ABC):
     dims: int
     look_ahead: float
     rate: float = ROWS_PER_SECOND
+    is_supplied: bool = False
 
     @property
     def identity(self) -> str:

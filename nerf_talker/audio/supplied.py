@@ -23,8 +23,13 @@ TOLERATED_SECONDS = 0.25
 class Supplied(Extractor):
     """Features of one sound, read from a file and put on the 50 Hz clock.
 
+    For a dataset that sound is its own ``audio.wav``: the clip's, cut to the scene and moved to
+    the lips.
+
     Two files are taken for the same kind when width and rate agree; nothing more can be known.
     """
+
+    is_supplied = True
 
     def __init__(self, path: Path, rate: float) -> None:
         """Read and check the file.

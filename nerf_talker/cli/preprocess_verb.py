@@ -27,7 +27,8 @@ class Arguments:
         parser: TorchScript face parser with the 19 classes of CelebAMask-HQ at 512x512, used in
             place of the hair and person models.
         audio_features: Speech features: logmel40, mfcc26, phones40 (English), a speech encoder in a
-            local folder as hf:FOLDER[:LAYER], or your own as npy:FILE@ROWS_PER_SECOND.
+            local folder as hf:FOLDER[:LAYER], or your own, of the dataset's audio.wav, as
+            npy:FILE@ROWS_PER_SECOND.
         face: Which person, where there are several: largest, left, right, or x,y, a point on the
             face in the clip's first frames in pixels.
         scene: Number, from 1, of the uncut part of the clip to use; by default the longest with a

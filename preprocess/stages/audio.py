@@ -41,10 +41,12 @@ def run(context: StageContext) -> dict[str, Any]:
     drift = estimate_drift(gap, fps, samples, RATE)
     wish = context.options.av_offset
     shift = _correction(found, wish)
+    extractor = make_extractor(context.options.audio_features)
+    if extractor.is_supplied and wish is None and shift:
+        raise InputError(_unmoved(extractor.name, shift))
     if shift:
         samples, missing = _sound(context, record, shift)
     write_wav(context.new.sound, samples)
-    extractor = make_extractor(context.options.audio_features)
     features = extractor.features(
         samples, RATE, lambda steps: context.progress(steps, extractor.name, len(steps))
     )
@@ -105,6 +107,17 @@ def _correction(found: Offset, wish: float | None) -> float:
     if wish is not None:
         return wish / 1000
     return found.seconds if found.is_sure and abs(found.seconds) > TOLERATED_SECONDS else 0.0
+
+
+def _unmoved(features: str, shift: float) -> str:
+    """Why features from a file do not go with sound that is moved, and the cure."""
+    by = round(1000 * shift)
+    return (
+        f"the sound comes {abs(by)} ms too {'late' if by > 0 else 'early'} for the lips and would "
+        f"be moved, but the features {features} cannot follow; give --av-offset {by} with features "
+        "of the moved sound, which is the audio.wav of a dataset made without them, or --av-offset "
+        "0 with features of the clip's sound as it is"
+    )
 
 
 def _offset_warnings(found: Offset) -> list[str]:

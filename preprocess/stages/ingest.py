@@ -24,7 +24,14 @@ from nerf_talker.preprocess.media import (
 from nerf_talker.preprocess.models import FACE_MODEL, FaceLandmarker
 from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.supplied import check_count, read_landmarks
-from nerf_talker.preprocess.survey import MOST_FACES, Scene, Survey, choose_scene, survey
+from nerf_talker.preprocess.survey import (
+    MOST_FACES,
+    Scene,
+    Survey,
+    choose_scene,
+    look_again,
+    survey,
+)
 from nerf_talker.types import ByteArray, FloatArray
 
 CLIP_FILE = "work/clip.json"
@@ -96,6 +103,8 @@ def run(context: StageContext) -> dict[str, Any]:
     chosen, warnings = choose_scene(clip, found, options.scene)
     scene, whole = found.scenes[chosen], round(found.seconds * options.fps)
     span = _span(found, scene, options.fps)
+    if options.landmarks is None:
+        scene = look_again(context, found, scene, span)
     boxes, track, people = _faces(context, scene, span)
     crop = choose_crop(boxes, found.width, found.height)
     (context.scratch / CLIP_FILE).parent.mkdir(parents=True, exist_ok=True)
@@ -217,7 +226,7 @@ def _warnings(context: StageContext, crop: CropTransform, scene: Scene, people: 
 
 STAGE = Stage(
     name="ingest",
-    version=4,
+    version=5,
     inputs=(),
     outputs=("frames.mkv", CLIP_FILE, SPEAKER_FILE),
     options=("size", "fps", "face", "scene", "landmarker"),

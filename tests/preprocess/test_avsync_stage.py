@@ -10,6 +10,7 @@ from nerf_talker.data.dataset import read_audio_features
 from nerf_talker.data.sample_motion import perform
 from nerf_talker.data.sample_speech import RATE
 from nerf_talker.data.synthetic import sample_sound
+from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import project
 from nerf_talker.preprocess import pipeline
@@ -48,7 +49,7 @@ def folder(tmp_path_factory):
 def finish(stage, root, **chosen):
     options = PreprocessOptions(size=64, landmarks=root / "marks.npz", quiet=True, **chosen)
     scratch = root / "work" / f"{stage.name}.partial"
-    scratch.mkdir(parents=True)
+    scratch.mkdir(parents=True, exist_ok=True)
     notes = stage.run(StageContext(root / "a.mkv", root, scratch, options, Journey()))
     publish(stage, scratch, root)
     return notes
@@ -87,3 +88,20 @@ def test_the_users_word_stands(folder):
     notes = finish(pipeline.STAGES[2], root, av_offset=-80.0)
     assert notes["av_corrected_ms"] == -80
     assert lateness(root, sound) == pytest.approx(LATE + 0.08, abs=0.004)
+
+
+def test_features_from_a_file_are_not_moved_unasked(folder):
+    root, _ = folder
+    np.save(root / "f.npy", np.zeros((2 * FRAMES, 4), np.float32))
+    given = f"npy:{root / 'f.npy'}@50"
+    with pytest.raises(
+        InputError, match=r"1[12]\d ms too late .*npy:4@50 cannot follow; .*-offset 1[12]\d "
+    ):
+        finish(pipeline.STAGES[2], root, audio_features=given)
+    for wish in (0.0, 120.0):
+        assert (
+            finish(pipeline.STAGES[2], root, audio_features=given, av_offset=wish)[
+                "av_corrected_ms"
+            ]
+            == wish
+        )

@@ -9,10 +9,12 @@ import pytest
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess import pipeline
 from nerf_talker.preprocess.glance import glance
+from nerf_talker.preprocess.media import probe
 from nerf_talker.preprocess.models import FACE_MODEL
 from nerf_talker.preprocess.options import PreprocessOptions
 from nerf_talker.preprocess.progress import Journey
 from nerf_talker.preprocess.stage import StageContext, publish
+from nerf_talker.preprocess.survey import look_again, survey
 from nerf_talker.weights import locate
 
 from .clips import Kind, beeps, write_clip
@@ -197,3 +199,27 @@ def test_inspect_finds_what_preprocess_finds(at, tmp_path):
     assert all(look.faces == 1 for look in (*seen.spread, *seen.stretch))
     assert all(900 < face.box[0] < face.box[2] < 1028 for face in seen.faces)
     assert seen.cuts == pytest.approx([1.6], abs=0.01)
+
+
+def test_a_short_scene_is_looked_at_closely(at, tmp_path):
+    """Its second person is there between the looks of the first pass."""
+
+    def shown(second):
+        canvas = np.full((128, 256, 3), (90, 110, 100), np.uint8)
+        if second < 20:
+            canvas[:] = np.linspace(0, 255, 256, dtype=np.uint8)[None, :, None]
+        canvas[:, 20:108] = at(second)[:, 20:108]
+        if 20.6 <= second < 21.0:
+            canvas[:, 148:236] = warmer(at(second + 0.3))[:, 20:108]
+        return canvas
+
+    write_clip(tmp_path / "a.mp4", shown, SLOW, 22.4, beeps)
+    context = StageContext(
+        tmp_path / "a.mp4", tmp_path, tmp_path, PreprocessOptions(size=128, scene=2), Journey()
+    )
+    found = survey(context, probe(context.clip), True)
+    scene = found.scenes[1]
+    assert len(scene.looks) < 8
+    again = look_again(context, found, scene, (500, None))
+    assert len(again.looks) == 48 and max(map(len, again.looks)) == 2
+    assert look_again(context, found, found.scenes[0], (0, 500)) is found.scenes[0]
