@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,14 @@ def result_of(report: Report, fingerprint: str) -> CellResult:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Values:
-    """Every figure by its dotted path."""
+    """Every figure by its dotted path; what is no finite number was not measured."""
     figures: Values = {}
     for name, value in values.items():
         if isinstance(value, dict):
             figures |= _flat(value, f"{prefix}{name}.")
         else:
-            figures[prefix + name] = None if value is None else float(value)
+            finite = value is not None and math.isfinite(value)
+            figures[prefix + name] = float(value) if finite else None
     return figures
 
 
@@ -107,7 +109,7 @@ def read_result(path: Path, fingerprint: str) -> CellResult | None:
     """The finished cell at ``path``; None when there is none with this fingerprint."""
     try:
         result = CellResult.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+    except (OSError, ValidationError, UnicodeDecodeError):
         return None
     return result if result.fingerprint == fingerprint else None
 

@@ -39,7 +39,8 @@ def _worse(old: TableRow, new: TableRow, tolerance: float) -> list[str]:
         was = f"{before.mean:.{figure.digits}f}"
         if after is None:
             found.append(f"{place}: was {was}, is not measured now")
-        elif _lost(figure, before, after) > _allowed(figure, before, tolerance):
+        # Asked this way round, a figure that is no number is worse than any.
+        elif not _lost(figure, before, after) <= _allowed(figure, before, tolerance):
             found.append(f"{place}: was {was}, is {after.mean:.{figure.digits}f}")
     return found
 

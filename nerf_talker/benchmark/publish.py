@@ -81,12 +81,12 @@ def as_html(table: Table) -> str:
 
 def describe(table: Table) -> str:
     """What the figures are, in a few sentences."""
+    judge = f"Expert figures are the {table.expert}'s, not LSE-C or LSE-D. " if table.expert else ""
     code = f"code {table.code}" + (f", commit {table.commit}" if table.commit else "")
     return (
         f"Test split, mouth driven by {table.drive}; mean ± standard deviation over seeds. Rows "
         "without a remark paste in no true pixel; (head only) rows have the true frame behind the "
-        f"head. Expert figures are the {table.expert}'s, not LSE-C or LSE-D. "
-        f"nerf-talker {table.nerf_talker}, {code}."
+        f"head. {judge}nerf-talker {table.nerf_talker}, {code}."
     )
 
 

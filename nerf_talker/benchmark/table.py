@@ -106,7 +106,7 @@ def tabulate(suite: str, drive: Drive, outcomes: Sequence[Outcome]) -> Table:
     return Table(
         suite=suite,
         drive=drive,
-        expert=done[-1][1].expert if done else "",
+        expert=next((result.expert for _, result in done if result.expert), ""),
         nerf_talker=__version__,
         code=code_digest(),
         commit=commit(),

@@ -133,7 +133,6 @@ def run(argv: list[str]) -> int:
 def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> None:
     from nerf_talker.cli.report_text import report_text
     from nerf_talker.evaluate import EvaluateOptions, evaluate
-    from nerf_talker.evaluate.sync_report import EXPERT
 
     options = EvaluateOptions(
         drive=arguments.drive,
@@ -147,10 +146,10 @@ def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> Non
         sync_expert=arguments.sync_expert,
     )
     report = evaluate(avatar, dataset, out, options)
+    judged = "" if report.sync is None else f", sync judged by the {report.sync.expert}"
     print(
         f"{report.frames} frames, split {report.split}, {report.size} pixels, "
-        f"mouth driven by {report.drive}, lips read by {report.reader.name}, "
-        f"sync judged by the {EXPERT}"
+        f"mouth driven by {report.drive}, lips read by {report.reader.name}{judged}"
     )
     print(report_text(report))
     print(f"report: {out / 'report.html'}")

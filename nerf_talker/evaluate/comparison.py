@@ -27,9 +27,12 @@ from nerf_talker.evaluate.lips import Series
 from nerf_talker.evaluate.page import write_text
 from nerf_talker.evaluate.page_tables import MOTION_TITLES, REGION_TITLES, number
 from nerf_talker.evaluate.schema import Report
-from nerf_talker.evaluate.table import COLUMNS
+from nerf_talker.evaluate.table import columns
 
 COMPARISON_FILES = ("compare.csv", "compare.html")
+FRAME_COLUMNS = {"frame", "lip_gap_truth"}
+"""What the curves need of a table of frames, whichever figures it holds."""
+
 STYLES = ("own", "other", "fourth", "fifth", "truth", "quiet")
 CURVES = (
     ("psnr_mouth", "PSNR of the mouth, dB"),
@@ -67,10 +70,11 @@ def compare_reports(folders: Sequence[Path], out: Path) -> list[Entry]:
 
 def text_table(entries: Sequence[Entry]) -> str:
     """The headline figures in aligned columns of plain text."""
-    rows = [["", *(column.title for column in COLUMNS)]]
+    shown = columns([entry.report for entry in entries])
+    rows = [["", *(column.title for column in shown)]]
     for entry in entries:
-        values = [getattr(entry.report.metrics, column.figure) for column in COLUMNS]
-        cells = [number(v, c.digits) for v, c in zip(values, COLUMNS, strict=True)]
+        values = [getattr(entry.report.metrics, column.figure) for column in shown]
+        cells = [number(v, c.digits) for v, c in zip(values, shown, strict=True)]
         rows.append([entry.name, *cells])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
@@ -109,17 +113,23 @@ def _frames(path: Path) -> dict[str, Series]:
     """Columns of a table of frames; none where the table is gone."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        head, *rows = csv.reader(stream)
-    values = [[float(cell) if cell else np.nan for cell in row] for row in rows]
-    return dict(zip(head, np.array(values, np.float64).reshape(-1, len(head)).T, strict=True))
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            head, *rows = csv.reader(stream, strict=True)
+        values = [[float(cell) if cell else np.nan for cell in row] for row in rows]
+        series = np.array(values, np.float64).reshape(len(rows), len(head)).T
+    except (OSError, ValueError, csv.Error):
+        raise InputError(f"{path}: not a table of frames; evaluate again") from None
+    if not set(head) >= FRAME_COLUMNS:
+        raise InputError(f"{path}: not a table of frames; evaluate again")
+    return dict(zip(head, series, strict=True))
 
 
 def _csv(entries: Sequence[Entry]) -> str:
     lines = [",".join(["figure", *(f'"{entry.name}"' for entry in entries)])]
-    columns = [flat(entry.report.metrics) for entry in entries]
-    for path in columns[0]:
-        cells = ["" if column[path] is None else f"{column[path]:.6g}" for column in columns]
+    figures = [flat(entry.report.metrics) for entry in entries]
+    for path in figures[0]:
+        cells = ["" if values[path] is None else f"{values[path]:.6g}" for values in figures]
         lines.append(",".join([path, *cells]))
     return "\n".join(lines) + "\n"
 
@@ -135,9 +145,10 @@ def _page(entries: Sequence[Entry]) -> str:
             "nothing is marked as best."
         )
     )
+    shown = [(c.figure, c.title, c.digits) for c in columns([entry.report for entry in entries])]
     body = [
         warning,
-        section("Figures", _table(entries, [(c.figure, c.title, c.digits) for c in COLUMNS], fair)),
+        section("Figures", _table(entries, shown, fair)),
         section("Over time", _curves(entries)),
     ]
     for region in REGIONS:
@@ -187,18 +198,22 @@ def _best(values: Sequence[float | int | None], title: str, digits: int) -> set[
 def _curves(entries: Sequence[Entry]) -> str:
     parts = []
     for column, label in CURVES:
-        lines, times = [], []
-        for k, entry in enumerate(entries):
-            if column in entry.frames and np.isfinite(entry.frames[column]).any():
-                times.append(entry.frames["frame"] / (entry.report.fps or 25.0))
-                values = np.where(np.isfinite(v := entry.frames[column]), v, np.nan)
-                lines.append(Line(entry.name, STYLES[k % len(STYLES)], values))
+        drawn = [(k, e) for k, e in enumerate(entries) if _has(e, column)]
+        times = [e.frames["frame"] / (e.report.fps or 25.0) for _, e in drawn]
+        lines = [
+            Line(e.name, STYLES[k % len(STYLES)], np.where(np.isfinite(v), v, np.nan))
+            for k, e in drawn
+            for v in [e.frames[column]]
+        ]
         if column == "lip_gap" and lines:
-            truth = next(e.frames for e in entries if column in e.frames)["lip_gap_truth"]
-            lines.append(Line("truth", "truth", truth))
+            lines.append(Line("truth", "truth", drawn[0][1].frames["lip_gap_truth"]))
             times.append(times[0])
         alike = [k for k, time in enumerate(times) if len(time) == len(times[0])]
         if alike and np.isfinite(np.concatenate([lines[k].values for k in alike])).any():
             shown = [lines[k] for k in alike]
             parts.append(f"<h3>{escape(label)}</h3>" + chart(times[0], shown, "seconds", label))
     return "".join(parts)
+
+
+def _has(entry: Entry, column: str) -> bool:
+    return column in entry.frames and bool(np.isfinite(entry.frames[column]).any())

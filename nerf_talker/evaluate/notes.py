@@ -60,7 +60,8 @@ def pair_notes(reader: str, alignment: Sequence[str]) -> list[str]:
         "100 dB; the regions come from the landmarks of the truth "
         + ("as MediaPipe finds them." if reader == "mediapipe" else f"({reader})."),
         *_SHARED,
-        "sync_offset_frames is our own sweep of the lip gap against the sound's log energy per "
-        "frame and sync_confidence the peak of that correlation less its median over lags; compare "
-        "with the same figures of the truth. It is not SyncNet's LSE-C or LSE-D.",
+        "loudness_* is our own sweep of the lip gap against the sound's log energy per frame: the "
+        "offset is the lag of the correlation's peak, the confidence that peak less its median "
+        "over lags; compare with the same figures of the truth. It is not SyncNet's LSE-C or "
+        "LSE-D.",
     ]

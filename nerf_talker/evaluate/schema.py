@@ -226,7 +226,7 @@ class Report(StrictModel):
         truth: What the instruments say about the truth.
         reader: The lip reader.
         alignment: How two videos were brought together; null for an avatar.
-        sync: The lip-sync expert's curves; null for two videos.
+        sync: The lip-sync expert's curves; null where it judged nothing.
         not_measured: Reason by figure for every null.
         notes: Which variant each figure is.
     """

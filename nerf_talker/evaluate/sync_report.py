@@ -42,8 +42,10 @@ class SyncVerdict:
             "sync_distance": None if curve is None else curve.distance,
         }
 
-    def info(self) -> SyncInfo:
-        """The expert's name and its whole curves."""
+    def info(self) -> SyncInfo | None:
+        """The expert's name and its whole curves; None where nothing could be judged."""
+        if not self.curves:
+            return None
         return SyncInfo(
             expert=EXPERT,
             lags=LAG_AXIS.tolist(),

@@ -82,6 +82,7 @@ def open_witness(
     Raises:
         WeightsError: ``file`` cannot be used.
     """
+    given = None if file is None else _given(file, dataset)
     train = dataset.manifest.range("train")
     known = [k for k in train if dataset.track.valid[k]]
     if not DatasetFiles(dataset.root).sound.is_file():
@@ -89,8 +90,8 @@ def open_witness(
     if not known:
         return SyncWitness(None, None, "no training frame shows a face")
     place = MouthPlace.learn(np.asarray(dataset.track.landmarks[:, :, :2], np.float32), known)
-    if file is not None:
-        return SyncWitness(place, _given(file, dataset))
+    if given is not None:
+        return SyncWitness(place, given)
     if len(train) < LEAST_TRAIN_FRAMES:
         reason = f"{len(train)} training frames, the sync expert needs {LEAST_TRAIN_FRAMES}"
         return SyncWitness(None, None, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nerf_talker.evaluate.schema import Metrics, Report
@@ -22,7 +23,7 @@ class Column:
     digits: int
 
 
-COLUMNS = (
+PICTURE = (
     Column("psnr", "PSNR ↑", 2),
     Column("psnr_face", "face ↑", 2),
     Column("psnr_mouth", "mouth ↑", 2),
@@ -33,14 +34,41 @@ COLUMNS = (
     Column("lipgap_corr", "lip corr ↑", 2),
     Column("lipgap_lag_frames", "lag → 0", 0),
     Column("lipgap_std_ratio", "std → 1", 2),
+)
+EXPERT = (
     Column("sync_offset_frames", "expert lag → 0", 0),
     Column("sync_confidence", "conf ↑", 2),
     Column("sync_distance", "dist ↓", 2),
+)
+SPEECH = (
     Column("speech_offset_frames", "speech lag", 0),
     Column("speech_confidence", "conf ↑", 2),
+)
+LOUDNESS = (
+    Column("loudness_offset_frames", "loudness lag", 0),
+    Column("loudness_confidence", "conf ↑", 2),
+)
+STEADINESS = (
     Column("jitter", "jitter", 2),
     Column("frames_without_face", "no face", 0),
 )
+
+
+def columns(reports: Sequence[Report]) -> list[Column]:
+    """What can be known in these reports.
+
+    Two videos have no training frames to learn a speech expert from; the loudness of the sound
+    stands in for it.
+    """
+    kinds = {report.kind for report in reports}
+    return [
+        *PICTURE,
+        *(EXPERT if "avatar" in kinds or any(report.sync for report in reports) else ()),
+        *(SPEECH if "avatar" in kinds else ()),
+        *(LOUDNESS if "videos" in kinds else ()),
+        *STEADINESS,
+    ]
+
 
 ROW_TITLES = {
     "own": "own",
@@ -54,12 +82,13 @@ MISSING = "–"
 
 def table(report: Report) -> list[list[str]]:
     """Rows of cells, titles first; the truth's own sync and jitter come last."""
-    rows = [["", *(column.title for column in COLUMNS)]]
+    shown = columns([report])
+    rows = [["", *(column.title for column in shown)]]
     for name, metrics in report.rows().items():
-        rows.append([ROW_TITLES.get(name, name), *(_cell(metrics, column) for column in COLUMNS)])
+        rows.append([ROW_TITLES.get(name, name), *(_cell(metrics, column) for column in shown)])
     known = {k: v for k, v in report.truth.model_dump().items() if k in Metrics.model_fields}
     truth = Metrics(**known)
-    rows.append([TRUTH_TITLE, *(_cell(truth, column, blank="") for column in COLUMNS)])
+    rows.append([TRUTH_TITLE, *(_cell(truth, column, blank="") for column in shown)])
     return rows
 
 

@@ -30,7 +30,12 @@ def lossless_video(path: Path, size: int, fps: float) -> Iterator[Callable[[Byte
     """
     import av
 
-    with atomic_path(path) as temporary, av.open(str(temporary), "w") as container:
+    # Without it the muxer draws an identifier, and no two files of the same frames are equal.
+    exact = {"fflags": "+bitexact"}
+    with (
+        atomic_path(path) as temporary,
+        av.open(str(temporary), "w", container_options=exact) as container,
+    ):
         rate = Fraction(fps).limit_denominator(1001)
         stream: Any = container.add_stream("ffv1", rate=rate)
         stream.width = stream.height = size

@@ -20,3 +20,27 @@ def test_commit_is_known_in_a_checkout_and_nowhere_else(tmp_path, monkeypatch):
     monkeypatch.setattr(code_version, "files", lambda part: tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert code_version.commit() is None
+
+
+def test_modules_of_the_package_itself_count_and_commands_do_not(tmp_path, monkeypatch):
+    package, empty = tmp_path / "package", tmp_path / "empty"
+    (package / "cli").mkdir(parents=True)
+    empty.mkdir()
+    monkeypatch.setattr(
+        code_version, "files", lambda part: package if part == "nerf_talker" else empty
+    )
+    fresh = code_version.code_digest.__wrapped__
+    first = fresh()
+    (package / "cli" / "verb.py").write_text("a command")
+    assert fresh() == first
+    (package / "types.py").write_text("one")
+    assert fresh() != first
+
+
+def test_every_package_but_commands_and_benchmarks_is_digested():
+    from importlib.resources import files
+
+    here = {f"nerf_talker.{path.name}" for path in files("nerf_talker").iterdir() if path.is_dir()}
+    passing = {"nerf_talker.cli", "nerf_talker.benchmark", "nerf_talker.__pycache__"}
+    configurations = {"nerf_talker.configs"}  # each cell's own stands in its fingerprint
+    assert here - passing - configurations <= set(code_version.PARTS)

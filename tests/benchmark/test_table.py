@@ -134,3 +134,15 @@ def test_a_stored_table_that_is_none_is_one_sentence(tmp_path):
     path.write_text('{"rows": []}')
     with pytest.raises(ConfigError, match="suite"):
         read_table(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_does_not_pass(value):
+    broken = table({**BEST, "lipgap_lag_frames": (value, None)})
+    assert len(regressions(broken, table(), 0.5)) == 1
+
+
+def test_without_an_expert_none_is_named():
+    named = publish.describe(table())
+    silent = publish.describe(table().model_copy(update={"expert": ""}))
+    assert "Expert" in named and "Expert" not in silent and "head. nerf-talker" in silent

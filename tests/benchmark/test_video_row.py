@@ -13,3 +13,13 @@ def test_the_true_frames_as_a_video_are_perfect(ellipse, ellipse_folder, monkeyp
     report = measure_video(tmp_path / "peer.mkv", ellipse_folder, tmp_path / "row", None, True)
     assert report.frames == len(frames) and report.metrics.psnr == 100
     assert (tmp_path / "row" / "report" / "report.json").is_file()
+
+
+def test_two_writes_of_the_same_frames_are_equal_bytes(ellipse, tmp_path):
+    contents = []
+    for name in ("one.mkv", "two.mkv"):
+        with lossless_video(tmp_path / name, ellipse.manifest.size, 25) as write:
+            for frame in range(3):
+                write(ellipse.frames[frame])
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]

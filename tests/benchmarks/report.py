@@ -11,10 +11,13 @@ took in the same run. *reference* is the back-end in pure torch (`NERF_TALKER_OP
 dense grid levels use `grid_sample`; *plain gather* is the encoding written as its definition reads,
 with torch's indexing; *op by op* is the same native operators called one by one.
 
-*of floor* is the time in which the machine could do the counted bytes, FLOP or random reads,
-whichever takes longest, over the time taken. The rates are torch's own copy, product and `take`:
-more than 100 % means better than those. A network counts every weight once for every sample; one
-call for a whole frame folds what is constant and stops behind opaque samples, so it does less.
+*speed against rate* is the time which the counted bytes, FLOP or random reads would take at the
+rates above, whichever takes longest, over the time taken. The rates are torch's own copy, product
+and `take`. For memory and arithmetic it is a share of what the machine can do; more than 100 %
+means better than torch's copy or product, or a count that is too high: a network counts every
+weight once for every sample, but one call for a whole frame folds what is constant and stops behind
+opaque samples. For random reads it is no share but a multiple: `take` reads single numbers anywhere
+in a table of 2 MB, and a lookup whose points lie close together may well be faster than that.
 """
 
 
@@ -40,14 +43,15 @@ def section(title, rows, rates):
     columns = [title, "ours", "ms"]
     for name in yardsticks:
         columns += [f"{name}, ms", "ratio"]
-    columns += ["M/s", "GB/s", "GFLOP/s", "of floor", "note"]
+    columns += ["M/s", "GB/s", "GFLOP/s", "speed against rate", "note"]
     lines = [_line(columns), _line(["---", "---", *["---:"] * (len(columns) - 3), "---"])]
     return "\n".join([*lines, *(_line(_cells(row, yardsticks, rates)) for row in rows)])
 
 
 def _cells(row, yardsticks, rates):
     name, took = row.ours()
-    bound, floor = rates.floor(row)
+    kind, least = rates.longest(row)
+    share = f"{least / took:.1f} ×" if kind == "random reads" else f"{least / took:.0%}"
     cells = [row.name, name, f"{took:.2f}"]
     for yardstick in yardsticks:
         ratio = row.ratio(yardstick)
@@ -55,7 +59,7 @@ def _cells(row, yardsticks, rates):
     speeds = (row.items / 1e6, row.bytes / 1e9, row.flop / 1e9)
     cells += [f"{row.per_second(amount):.3g}" for amount in speeds]
     cells[-3] += f" {row.unit}"
-    return [*cells, f"{floor / took:.0%} {bound}", row.note]
+    return [*cells, f"{share} {kind}", row.note]
 
 
 def _line(cells):

@@ -76,11 +76,11 @@ def test_packages_are_compared_where_they_are(monkeypatch):
     assert all(one.flop > 0 for one in rows)
 
 
-def test_the_floor_is_the_slowest_of_three():
-    assert RATES.floor(row()) == ("memory", pytest.approx(1.0))
-    assert RATES.floor(row(flop=3e6)) == ("arithmetic", pytest.approx(3.0))
-    assert RATES.floor(row(flop=6e6, dtype="bfloat16")) == ("arithmetic", pytest.approx(1.5))
-    assert RATES.floor(row(gathers=5e3)) == ("gathers", pytest.approx(5.0))
+def test_what_takes_longest_of_three_is_named():
+    assert RATES.longest(row()) == ("memory", pytest.approx(1.0))
+    assert RATES.longest(row(flop=3e6)) == ("arithmetic", pytest.approx(3.0))
+    assert RATES.longest(row(flop=6e6, dtype="bfloat16")) == ("arithmetic", pytest.approx(1.5))
+    assert RATES.longest(row(gathers=5e3)) == ("random reads", pytest.approx(5.0))
 
 
 def test_a_table_has_a_column_for_each_yardstick():
@@ -90,6 +90,11 @@ def test_a_table_has_a_column_for_each_yardstick():
     assert len({line.count("|") for line in lines}) == 1
     assert "| 8.00 | 4.0 |  |  |" in lines[2] and "| 8.00 | 4.0 | 3.00 | 1.5 |" in lines[3]
     assert "50% memory" in lines[2] and "0.005 rays" in lines[2]
+
+
+def test_random_reads_are_a_yardstick_and_no_floor():
+    text = section("what", [row(gathers=5e3)], RATES)
+    assert "| 2.5 × random reads |" in text and "250%" not in text and "floor" not in text
 
 
 def test_work_is_counted_by_hand():

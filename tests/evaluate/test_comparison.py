@@ -95,3 +95,15 @@ def test_schema_describes_every_key_and_a_report_fits_it(reports):
     assert Report.model_validate(content).schema_version == 2
     validator = pytest.importorskip("jsonschema", reason="jsonschema is not here")
     validator.validate(content, schema)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"junk\n", b"frame,lip_gap_truth\n0,word\n", b"frame,lip_gap_truth\n0\n", b"\xff\n1\n"],
+)
+def test_a_table_of_frames_that_is_none_is_one_sentence(reports, tmp_path, content):
+    (tmp_path / "report.json").write_bytes((reports[0] / "report.json").read_bytes())
+    (tmp_path / "frames.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"frames\.csv: not a table of frames; evaluate again"):
+        compare_reports([reports[0], tmp_path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

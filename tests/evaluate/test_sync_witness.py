@@ -100,6 +100,9 @@ def test_files_that_are_no_expert_are_one_sentence(own, tmp_path):
     path = tmp_path / "expert.safetensors"
     with pytest.raises(WeightsError, match="no lip-sync expert here"):
         open_witness(own, path)
+    silent = replace(own, root=tmp_path / "silent")
+    with pytest.raises(WeightsError, match="no lip-sync expert here"):
+        open_witness(silent, path)
     path.write_bytes(b"junk")
     with pytest.raises(WeightsError, match="cannot be read as a lip-sync expert"):
         load_expert(path)
@@ -117,7 +120,7 @@ def test_what_cannot_be_judged_says_why(toy, tmp_path):
     assert silent.verdict(toy, range(90)).missing == "the dataset holds no sound"
     short = watched(toy, open_witness(toy), 0, range(30))
     assert short.missing == "30 frames, the sync expert needs 31"
-    assert short.figures("own")["sync_offset_frames"] is None
+    assert short.figures("own")["sync_offset_frames"] is None and short.info() is None
     blind = replace(toy, track=replace(toy.track, valid=np.zeros(toy.manifest.frames, bool)))
     assert open_witness(blind).verdict(toy, range(90)).missing == "no training frame shows a face"
     brief = toy.manifest.model_copy(update={"splits": {"train": (0, 40)}})
