@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from nerf_talker.evaluate import Report
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Arguments:
         models: Folder to look for model files in first.
         fid_network: TorchScript from (1, 3, H, W) uint8 RGB to features, for FID and KID.
         identity_network: TorchScript from (1, 3, 112, 112) RGB in [-1, 1] to a face embedding.
-        sync_expert: Lip-sync expert to use; the dataset's own, learned once, when not given.
+        sync_expert: Lip-sync expert to use, from a dataset's cache; an avatar is judged by its
+            dataset's own, learned once, when not given, and two videos by none.
         quiet: No progress bar.
     """
 
@@ -96,11 +100,11 @@ class Arguments:
         """An option that would do nothing in this use."""
         default = Arguments()
         only = {
-            "an avatar": (avatar, ("drive", "split", "save_video", "sync_expert", "peer")),
+            "an avatar": (avatar, ("drive", "split", "save_video", "peer")),
             "two videos": (videos, ("audio", "pred_landmarks", "truth_landmarks", "workers")),
             "an avatar or two videos": (
                 avatar or videos,
-                ("models", "fid_network", "identity_network"),
+                ("models", "fid_network", "identity_network", "sync_expert"),
             ),
         }
         for use, (chosen, names) in only.items():
@@ -146,10 +150,9 @@ def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> Non
         sync_expert=arguments.sync_expert,
     )
     report = evaluate(avatar, dataset, out, options)
-    judged = "" if report.sync is None else f", sync judged by the {report.sync.expert}"
     print(
         f"{report.frames} frames, split {report.split}, {report.size} pixels, "
-        f"mouth driven by {report.drive}, lips read by {report.reader.name}{judged}"
+        f"mouth driven by {report.drive}, lips read by {report.reader.name}{_judge(report)}"
     )
     print(report_text(report))
     print(f"report: {out / 'report.html'}")
@@ -166,17 +169,22 @@ def _videos(arguments: Arguments, pred: Path, truth: Path, out: Path) -> None:
         pred_landmarks=arguments.pred_landmarks,
         truth_landmarks=arguments.truth_landmarks,
         workers=arguments.workers,
+        sync_expert=arguments.sync_expert,
         quiet=arguments.still,
     )
     report = evaluate_videos(pred, truth, out, options)
     print(
         f"{report.frames} frames, {report.size}x{report.height} pixels, "
-        f"lips read by {report.reader.name}"
+        f"lips read by {report.reader.name}{_judge(report)}"
     )
     for note in [] if report.alignment is None else report.alignment.notes:
         print(note)
     print(report_text(report))
     print(f"report: {out / 'report.html'}")
+
+
+def _judge(report: Report) -> str:
+    return "" if report.sync is None else f", sync judged by the {report.sync.expert}"
 
 
 def _compare(folders: tuple[Path, ...], out: Path) -> None:

@@ -50,9 +50,15 @@ def notes(reader: str, drive: Drive) -> list[str]:
     return lines
 
 
-def pair_notes(reader: str, alignment: Sequence[str]) -> list[str]:
-    """The notes of a report on two videos; ``alignment`` says how they were brought together."""
-    return [
+def pair_notes(reader: str, alignment: Sequence[str], judged: bool = False) -> list[str]:
+    """The notes of a report on two videos.
+
+    Args:
+        reader: Name of the lip reader.
+        alignment: How the videos were brought together.
+        judged: Whether a lip-sync expert judged them.
+    """
+    lines = [
         *alignment,
         "own is the predicted video as it is; whether true pixels were pasted into it, the video "
         "does not tell.",
@@ -65,3 +71,12 @@ def pair_notes(reader: str, alignment: Sequence[str]) -> list[str]:
         "over lags; compare with the same figures of the truth. It is not SyncNet's LSE-C or "
         "LSE-D.",
     ]
+    if judged:
+        lines.append(
+            f"The {EXPERT} that was given made sync_*: two small networks learned elsewhere, for "
+            "this person's mouth in that place of the frame and at that frame rate, tell which "
+            "sound belongs to a window of 5 mouth pictures over lags of +-15 frames. Another "
+            "person, crop or frame rate makes them less sure; compare with the truth's figures, "
+            "and never put them beside LSE-C or LSE-D."
+        )
+    return lines

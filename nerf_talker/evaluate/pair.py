@@ -24,13 +24,15 @@ from nerf_talker.evaluate.networks import NO_NETWORKS, NetworkFiles, open_networ
 from nerf_talker.evaluate.notes import pair_notes
 from nerf_talker.evaluate.page import REPORT_FILES, write_report
 from nerf_talker.evaluate.pair_chunks import ChunkStore, PairJob, cores, gathered, measure_all
+from nerf_talker.evaluate.pair_sync import open_pair_expert, pair_verdict, pair_witness
 from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.rows import Heard, Row, TruthFrame
 from nerf_talker.evaluate.schema import ReaderInfo, Report, Speed
 from nerf_talker.evaluate.sound import FULL_SCALE, Sound, log_energy
 from nerf_talker.evaluate.supplied import ReaderFiles
-from nerf_talker.evaluate.sync_report import NO_VERDICT
+from nerf_talker.evaluate.sync_report import SyncVerdict
 from nerf_talker.evaluate.video_file import VideoFile
+from nerf_talker.losses.sync_expert import SyncExpert
 
 SOUND_RATE = 16000
 NO_DATASET = "needs a dataset whose training frames it can learn from"
@@ -46,6 +48,7 @@ class PairOptions:
         pred_landmarks: The user's landmarks of the prediction, None for MediaPipe.
         truth_landmarks: The user's landmarks of the truth, None for MediaPipe.
         workers: Processes, 0 for one per processor.
+        sync_expert: A lip-sync expert that ``evaluate`` left in a dataset's cache, None for none.
         quiet: No progress bar.
     """
 
@@ -54,6 +57,7 @@ class PairOptions:
     pred_landmarks: Path | None = None
     truth_landmarks: Path | None = None
     workers: int = 1
+    sync_expert: Path | None = None
     quiet: bool = True
 
 
@@ -70,7 +74,7 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
 
     Raises:
         InputError: A file cannot be used, or the videos cannot be brought together.
-        WeightsError: A network that the user named cannot be used.
+        WeightsError: A network or an expert that the user named cannot be used.
     """
     start = perf_counter()
     models = options.networks.models
@@ -79,6 +83,7 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
     job = _job(Pairing.of(VideoFile.open(pred), VideoFile.open(truth)), options)
     # What is missing is told, and files that do not fit are refused, before any work.
     missing = open_networks(job.networks).missing
+    expert = open_pair_expert(options.sync_expert)
     own_marks = options.truth_landmarks is not None
     readers = job.truth_reader.open(fetch=True), job.pred_reader.open(fetch=own_marks)
     blind = readers[0].missing_landmarks or readers[1].missing_landmarks
@@ -88,18 +93,18 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
     with tqdm(total=len(job.pairing), desc="evaluate", disable=options.quiet) as bar:
         for chunk in measure_all(job, store, options.workers or cores()):
             bar.update(len(chunk))
-    done = _picture_pass(job, store, sound)
+    done, verdict = _picture_pass(job, store, sound, expert)
     fps = job.pairing.truth.fps
     energy = None if sound is None else log_energy(sound, done.frames, fps)
     heard, width = Heard(energy, None), job.pairing.truth.width
-    scene = Scene(done.truth, mean_boxes(done.boxes), heard, width, fps, blind is None)
+    scene = Scene(done.truth, mean_boxes(done.boxes), heard, width, fps, blind is None, verdict)
     done.seconds = perf_counter() - start
     gaps = Gaps(
         missing,
         blind,
         "there is no sound" if sound is None else None,
         NO_DATASET,
-        NO_VERDICT.missing,
+        verdict.missing,
         frozenset(["own"] if done.rows["own"].without_face == len(done.frames) else []),
         frozenset(region for boxes in done.boxes for region in boxes),
     )
@@ -134,13 +139,16 @@ def _sound(pairing: Pairing, audio: Path | None) -> Sound | None:
     return Sound(np.round(samples * FULL_SCALE).astype(np.int16), SOUND_RATE)
 
 
-def _picture_pass(job: PairJob, store: ChunkStore, sound: Sound | None) -> Measurement:
-    """Put the numbers together and go through the pictures once more, for the page."""
+def _picture_pass(
+    job: PairJob, store: ChunkStore, sound: Sound | None, expert: SyncExpert | None
+) -> tuple[Measurement, SyncVerdict]:
+    """Put the numbers together and go through the pictures once more, for page and expert."""
     pairing = job.pairing
     frames = range(len(pairing))
     row, film = Row(NO_NETWORKS), Film()
     boxes = gathered(job, store, row, film)
     done = Measurement(frames, {"own": row}, film, Gallery(frames), boxes=boxes)
+    witness = pair_witness(expert, film, sound)
     whole, mouth = row.film.column("psnr.frame"), row.film.column("psnr.mouth")
     matches = list(pairing.matches)
     pictures = zip(
@@ -150,16 +158,19 @@ def _picture_pass(job: PairJob, store: ChunkStore, sound: Sound | None) -> Measu
         for number, true, other in pictures:
             own = pairing.fitted(other)
             player.add(true, own)
+            witness.see("truth", true, number)
+            witness.see("own", own, number)
             score = whole[number] if np.isnan(mouth[number]) else mouth[number]
             shown = TruthFrame(true, boxes[number], None, False, {})
             done.show(number, shown, own, None, float(score))
     done.clip = player.clip
-    return done
+    return done, pair_verdict(witness, sound, frames, pairing.truth.fps)
 
 
 def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: str) -> Report:
     pairing, metrics = job.pairing, row_metrics(done.rows["own"], scene)
     alignment = pairing.described()
+    sync = None if scene.sync is None else scene.sync.info()
     reasons = not_measured({"own": metrics}, gaps)
     finished = "the prediction is a finished video"
     for name in ("render_fps", "train_seconds", "preprocess_seconds"):
@@ -187,6 +198,7 @@ def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: s
         truth=truth_figures(scene),
         reader=ReaderInfo(name=reader, track_corr=None, track_error=None),
         alignment=alignment,
+        sync=sync,
         not_measured=reasons,
-        notes=pair_notes(reader, alignment.notes),
+        notes=pair_notes(reader, alignment.notes, sync is not None),
     )

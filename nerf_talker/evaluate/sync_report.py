@@ -53,4 +53,6 @@ class SyncVerdict:
         )
 
 
-NO_VERDICT = SyncVerdict({}, "no lip-sync expert: it is learned from a dataset")
+NO_VERDICT = SyncVerdict(
+    {}, "no lip-sync expert: it is learned from a dataset, or --sync-expert names it"
+)

@@ -26,7 +26,7 @@ from nerf_talker.evaluate.sync_store import cached_expert, load_expert
 from nerf_talker.losses.sync_expert import SyncExpert, SyncExpertConfig
 from nerf_talker.losses.sync_learning import LEAST_FRAMES as LEAST_TRAIN_FRAMES
 from nerf_talker.losses.sync_learning import SyncClip, learn_expert
-from nerf_talker.types import ByteArray
+from nerf_talker.types import AudioFeatures, ByteArray
 
 
 @dataclass
@@ -53,10 +53,17 @@ class SyncWitness:
         """What it says of every row that was seen in all of ``frames``, given in order."""
         if self.expert is None:
             return SyncVerdict({}, self.reason)
-        if len(frames) < LEAST_FRAMES:
-            reason = f"{len(frames)} frames, the sync expert needs {LEAST_FRAMES}"
+        fps = dataset.manifest.fps
+        return self.judge(sound_windows(dataset.audio, fps, frames, self.expert.config))
+
+    def judge(self, sound: Tensor) -> SyncVerdict:
+        """What it says of every row, seen in the T frames whose (T, W, D) ``sound`` is given."""
+        if self.expert is None:
+            return SyncVerdict({}, self.reason)
+        if len(sound) < LEAST_FRAMES:
+            reason = f"{len(sound)} frames, the sync expert needs {LEAST_FRAMES}"
             return SyncVerdict({}, reason)
-        heard = self.expert.embed_sound(sound_windows(dataset, frames, self.expert.config))
+        heard = self.expert.embed_sound(sound)
         found = {}
         for row, mouths in self._mouths.items():
             curve = sync_curve(self.expert.embed_mouths(torch.from_numpy(np.stack(mouths))), heard)
@@ -108,13 +115,16 @@ def dataset_clip(
 ) -> SyncClip:
     """Mouths and sound windows of consecutive frames of a dataset."""
     mouths = np.stack([place.small(dataset.frames[k], k).astype(np.float32) for k in frames])
-    return SyncClip(torch.from_numpy(mouths), sound_windows(dataset, frames, config))
+    sound = sound_windows(dataset.audio, dataset.manifest.fps, frames, config)
+    return SyncClip(torch.from_numpy(mouths), sound)
 
 
-def sound_windows(dataset: Dataset, frames: range, config: SyncExpertConfig) -> Tensor:
+def sound_windows(
+    audio: AudioFeatures, fps: float, frames: range, config: SyncExpertConfig
+) -> Tensor:
     """(T, W, D) speech feature windows centred on the middle of each frame."""
-    times = (np.array(frames) + 0.5) / dataset.manifest.fps
-    return torch.from_numpy(dataset.audio.windows(times, config.sound_rows))
+    times = (np.array(frames) + 0.5) / fps
+    return torch.from_numpy(audio.windows(times, config.sound_rows))
 
 
 def _given(file: Path, dataset: Dataset) -> SyncExpert:
