@@ -76,7 +76,8 @@ def pair_notes(reader: str, alignment: Sequence[str], judged: bool = False) -> l
             f"The {EXPERT} that was given made sync_*: two small networks learned elsewhere, for "
             "this person's mouth in that place of the frame and at that frame rate, tell which "
             "sound belongs to a window of 5 mouth pictures over lags of +-15 frames. Another "
-            "person, crop or frame rate makes them less sure; compare with the truth's figures, "
-            "and never put them beside LSE-C or LSE-D."
+            "person, crop or frame rate makes them less sure, and an expert learned on other "
+            "features than logmel40 knows nothing; compare with the truth's figures, and never put "
+            "them beside LSE-C or LSE-D."
         )
     return lines
