@@ -90,7 +90,7 @@ setup(
         "nerf_talker.configs": "configs",
     },
     package_data={
-        "nerf_talker": ["**/*.html", "**/*.npz", "**/*.json"],
+        "nerf_talker": ["**/*.html", "**/*.npz", "**/*.json", "**/*.safetensors", "audio/*.md"],
         "nerf_talker.preprocess": ["*.html"],
         "nerf_talker.configs": ["*.yaml", "benchmarks/*.yaml"],
         "nerf_talker.cuda_ext": ["*/*.h", "cpu/*.cpp", "cuda/*.cu"],

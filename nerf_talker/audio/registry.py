@@ -6,6 +6,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
+from nerf_talker.audio.articulation import Articulation
 from nerf_talker.audio.extractor import Extractor
 from nerf_talker.audio.logmel import EXTRACTOR, LogMel
 from nerf_talker.audio.mfcc import Mfcc
@@ -17,6 +18,7 @@ BUILT_IN: dict[str, Callable[[], Extractor]] = {
     LogMel.name: LogMel,
     Mfcc.name: Mfcc,
     Phones.name: Phones,
+    Articulation.name: Articulation,
 }
 _FILES = {"hf": "hf:FOLDER[:LAYER]", "npy": "npy:FILE@RATE"}
 

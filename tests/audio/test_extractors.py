@@ -14,7 +14,16 @@ from nerf_talker.errors import AvatarError, InputError
 from .test_logmel import RATE, speech_like
 from .tiny_models import save_tiny
 
-KINDS = ("logmel40", "mfcc26", "phones40", "hf:hubert", "hf:wav2vec2", "hf:wavlm", "hf:whisper")
+KINDS = (
+    "logmel40",
+    "mfcc26",
+    "phones40",
+    "articulation39",
+    "hf:hubert",
+    "hf:wav2vec2",
+    "hf:wavlm",
+    "hf:whisper",
+)
 
 
 def need(library):
@@ -178,7 +187,7 @@ class TestSupplied:
     ("given", "sentence"),
     [
         ("logmel", "no speech features 'logmel'; did you mean 'logmel40'"),
-        ("deepspeech", "known are logmel40, mfcc26, phones40, hf:FOLDER"),
+        ("deepspeech", "known are logmel40, mfcc26, phones40, articulation39, hf:FOLDER"),
         ("npy:none.npy@50", "none.npy: no such file"),
         ("hf:none", "none: no config.json here; give the local folder"),
     ],

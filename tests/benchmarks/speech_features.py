@@ -1,0 +1,156 @@
+"""How much of the lips each speech feature tells, on a prepared dataset.
+
+``python -m tests.benchmarks.speech_features DATASET``: first 10/11 of the frames train, the last
+1/11 tests. A ridge regression on windows of 0.3 s either side (penalty by contiguous folds of the
+training part) and a small temporal network (mean of seeds) predict the lip gap and the first
+three principal components of the 40 lip points, mean-centred and divided by the eyes' distance.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nerf_talker.audio.articulation import COLUMNS, Articulation
+from nerf_talker.audio.logmel import LogMel
+from nerf_talker.audio.sound import read_sound
+from nerf_talker.data.manifest import DatasetFiles, read_manifest
+from nerf_talker.geometry.mesh import EYE_CORNERS, LIPS, lip_gap
+
+HALF = 15  # rows at 50 Hz: 0.3 s
+PENALTIES = 10.0 ** np.arange(-1, 6)
+FOLDS = 5
+TARGETS = ("gap", "PC1", "PC2", "PC3")
+
+
+def lips(landmarks, train):
+    """(F, 4) lip gap and three principal components, the components fitted on training frames."""
+    points = landmarks[:, LIPS, :2].astype(np.float64)
+    first, second = EYE_CORNERS
+    apart = np.linalg.norm(landmarks[:, first, :2] - landmarks[:, second, :2], axis=-1)
+    shape = ((points - points.mean(1, keepdims=True)) / apart[:, None, None]).reshape(
+        len(points), -1
+    )
+    mean = shape[train].mean(0)
+    basis = np.linalg.svd(shape[train] - mean, full_matrices=False)[2][:3]
+    return np.column_stack([lip_gap(landmarks), (shape - mean) @ basis.T])
+
+
+def windows(values, frames, fps, shift):
+    """(F, (2 HALF + 1) D) rows around the middle of each frame, ``shift`` seconds later."""
+    centre = np.round(((np.arange(frames) + 0.5) / fps + shift) * 50).astype(int)
+    rows = np.clip(centre[:, None] + np.arange(-HALF, HALF + 1), 0, len(values) - 1)
+    return values[rows].reshape(frames, -1)
+
+
+def standard(values, train):
+    mean, spread = values[train].mean(0), values[train].std(0)
+    return ((values - mean) / np.maximum(spread, 1e-3)).clip(-4, 4)
+
+
+def ridge(features, targets, train):
+    """(F, 4) predictions; one penalty per target, chosen by contiguous folds."""
+    folds = np.array_split(train, FOLDS)
+    errors = np.zeros((len(PENALTIES), targets.shape[1]))
+    for held in folds:
+        rest = np.setdiff1d(train, held)
+        for k, found in enumerate(_solve(features[rest], targets[rest], features[held])):
+            errors[k] += ((found - targets[held]) ** 2).sum(0)
+    found = np.stack(list(_solve(features[train], targets[train], features)))
+    return np.stack([found[k, :, t] for t, k in enumerate(errors.argmin(0))], 1)
+
+
+def _solve(features, targets, wanted):
+    mean, centre = features.mean(0), targets.mean(0)
+    left, singular, right = np.linalg.svd(features - mean, full_matrices=False)
+    inner = left.T @ (targets - centre)
+    seen = (wanted - mean) @ right.T
+    for penalty in PENALTIES:
+        yield centre + seen @ (inner * (singular / (singular**2 + penalty * 10))[:, None])
+
+
+def network(features, targets, train, seed):
+    """(F, 4) predictions of a small temporal network."""
+    torch.manual_seed(seed)
+    depth = features.shape[1] // (2 * HALF + 1)
+    given = torch.from_numpy(features.astype(np.float32)).reshape(len(features), -1, depth)
+    given = given.transpose(1, 2)
+    mean, spread = targets[train].mean(0), targets[train].std(0)
+    wanted = torch.from_numpy(((targets - mean) / spread).astype(np.float32))
+    net = torch.nn.Sequential(
+        torch.nn.Conv1d(depth, 48, 5, stride=2),
+        torch.nn.GELU(),
+        torch.nn.Dropout(0.3),
+        torch.nn.Conv1d(48, 48, 5, stride=2),
+        torch.nn.GELU(),
+        torch.nn.Flatten(),
+        torch.nn.Dropout(0.4),
+        torch.nn.Linear(48 * 5, 4),
+    )
+    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
+    rows = torch.from_numpy(train)
+    for step in range(400):
+        for group in optimiser.param_groups:
+            group["lr"] = 2e-3 * (1 - step / 400)
+        picked = rows[torch.randint(len(rows), (128,))]
+        noisy = given[picked] + 0.2 * torch.randn(len(picked), depth, 1)
+        loss = (net(noisy) - wanted[picked]).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    net.eval()
+    with torch.no_grad():
+        return net(given).numpy() * spread + mean
+
+
+def figures(found, targets, test):
+    """Correlation of each target in the test range, and the gap's deviation over the truth's."""
+    told = [np.corrcoef(found[test, k], targets[test, k])[0, 1] for k in range(len(TARGETS))]
+    return [*told, found[test, 0].std() / targets[test, 0].std()]
+
+
+def extractors(samples):
+    """Name -> (A, D) features at 50 Hz."""
+    mel = LogMel().features(samples).values
+    heard = Articulation().features(samples).values
+    curves = [k for k, name in enumerate(COLUMNS) if not name.startswith("P(")]
+    return {
+        "log energy": mel.max(1, keepdims=True),
+        "log-mel 40": mel,
+        "articulation": heard,
+        "articulation, curves alone": heard[:, curves],
+        "log-mel 40 + articulation": np.concatenate([mel, heard], 1),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--shift", type=float, default=0.0, help="seconds the sound is late")
+    given = parser.parse_args()
+    files, manifest = DatasetFiles(given.dataset), read_manifest(given.dataset)
+    with np.load(files.track) as track:
+        landmarks = track["landmarks"]
+    frames = len(landmarks)
+    train, test = np.arange(frames * 10 // 11), np.arange(frames * 10 // 11, frames)
+    targets = lips(landmarks, train)
+    print("| features | model | gap | PC1 | PC2 | PC3 | gap std ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, values in extractors(read_sound(files.sound)).items():
+        rows = windows(values, frames, manifest.fps, given.shift)
+        rows = standard(rows, train)
+        models = {"ridge": [ridge(rows, targets, train)]}
+        seeds = range(given.seeds)
+        models["network"] = [network(rows, targets, train, seed) for seed in seeds]
+        for model, results in models.items():
+            told = np.mean([figures(found, targets, test) for found in results], 0)
+            print(
+                f"| {name} | {model} | " + " | ".join(f"{v:.2f}" for v in told) + " |", flush=True
+            )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
