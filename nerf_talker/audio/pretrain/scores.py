@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nerf_talker.audio.articulation_net import HOP, ArticulationNet
 from nerf_talker.audio.phonetics import CURVES
 from nerf_talker.audio.pretrain.learning import hear
-from nerf_talker.audio.pretrain.speech import RATE, Group, Utterance
+from nerf_talker.audio.pretrain.speech import RATE, Group
 from nerf_talker.audio.pretrain.targets import row_targets
 
 UTTERANCES = 40
@@ -80,9 +80,3 @@ def score_table(
             f" {found.opening:.3f} | {found.rows} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def opening_curve(net: ArticulationNet, utterance: Utterance) -> npt.NDArray[np.float32]:
-    """(A,) lip opening of an utterance at 50 Hz."""
-    found = hear(net, utterance).curves[:, CURVES.index("opening")]
-    return np.asarray(found.numpy(), np.float32)
