@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
 from nerf_talker import __version__
 from nerf_talker.audio.registry import extractor_of_avatar
 from nerf_talker.audio.sound import RATE, read_sound
-from nerf_talker.drive.replay import replayed
+from nerf_talker.drive.source import DrivingSource, SpeechSource
 from nerf_talker.drive.video import SpeechVideo
 from nerf_talker.errors import InputError
-from nerf_talker.field.audio_encoder import WINDOW
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import Avatar
 from nerf_talker.train.precision import resolve_precision
@@ -72,6 +69,19 @@ def render_speech(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
+    source = speech_source(avatar, speech, quiet, audio_features)
+    return render_source(avatar, source, speech, out, mark, quiet)
+
+
+def speech_source(
+    avatar: Avatar, speech: Path, quiet: bool = True, audio_features: str | None = None
+) -> DrivingSource:
+    """Motion for a sound file: its mouth over the training clip's poses.
+
+    Raises:
+        InputError: The speech cannot be read or is empty.
+        AvatarError: The avatar was trained on other speech features.
+    """
     extractor = extractor_of_avatar(avatar.metadata.extractor, audio_features)
     samples = read_sound(speech)
     fps = avatar.poses.fps
@@ -81,18 +91,39 @@ def render_speech(
     features = extractor.features(
         samples, RATE, lambda steps: tqdm(steps, extractor.name, disable=quiet, leave=False)
     )
-    del samples
-    talker = avatar.talker
-    device = talker.background.device
-    renderer = PortraitRenderer(talker, resolve_precision("auto", device))
+    return SpeechSource(avatar.poses.to("cpu"), features, frames)
+
+
+def render_source(
+    avatar: Avatar,
+    source: DrivingSource,
+    sound: Path,
+    out: Path,
+    mark: bool = True,
+    quiet: bool = True,
+) -> RenderedSpeech:
+    """Render driven frames to a video over a sound file.
+
+    Args:
+        avatar: A loaded avatar.
+        source: What moves it.
+        sound: Any container with a sound track.
+        out: The mp4 to write.
+        mark: Mark the file as synthetic in its metadata.
+        quiet: No progress bar.
+
+    Returns:
+        What was written.
+    """
+    frames, device = len(source), avatar.talker.background.device
+    renderer = PortraitRenderer(avatar.talker, resolve_precision("auto", device))
     marks = synthetic_mark(avatar) if mark else {}
-    with SpeechVideo(out, speech, fps, marks) as video:
+    with SpeechVideo(out, sound, source.fps, marks) as video:
         bar = tqdm(total=frames, desc="render", unit="frame", disable=quiet)
         for start in range(0, frames, CHUNK):
-            times = np.arange(start, min(start + CHUNK, frames)) / fps
-            windows = torch.from_numpy(features.windows(times, WINDOW)).to(device)
-            for picture in renderer.frames(replayed(avatar.poses, windows, start)):
+            driving = source.chunk(start, min(start + CHUNK, frames)).to(device)
+            for picture in renderer.frames(driving):
                 video.write(picture.rgb)
                 bar.update()
         bar.close()
-    return RenderedSpeech(out, frames, fps)
+    return RenderedSpeech(out, frames, source.fps)
