@@ -1,7 +1,8 @@
 """The class of every pixel from the models, the landmarks and the colour of the face's own skin.
 
-The models tell hair and person apart; lips and eyes are polygons of the face mesh; neck is what
-has the colour of the face below it. On top, what looks like the certain part of the hair is hair.
+The models tell hair and person apart; lips and eyes are outlines of the face mesh, see
+:mod:`nerf_talker.preprocess.features`; neck is what has the colour of the face below it. On top,
+what looks like the certain part of the hair is hair.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nerf_talker.data.labels import TORSO_LABELS, Label
-from nerf_talker.geometry import mesh
-from nerf_talker.preprocess.headmask import PERSON_EDGE, HeadFrame, outline
+from nerf_talker.data.labels import HEAD_LABELS, TORSO_LABELS, Label, is_head
+from nerf_talker.preprocess.features import Feature, features_of
+from nerf_talker.preprocess.headmask import FACE_CORE, PERSON_EDGE, HeadFrame, outline
 from nerf_talker.types import BoolArray, ByteArray, FloatArray
 
 # Loose bits of torso smaller than this share of the picture are mistakes.
@@ -37,10 +38,45 @@ class Classes:
     Attributes:
         head: (S, S) uint8 of head labels.
         rest: (S, S) uint8 of torso labels and background.
+        features: Small parts of the head that lie over its other classes.
     """
 
     head: ByteArray
     rest: ByteArray
+    features: tuple[Feature, ...] = ()
+
+    def resized(self, size: int) -> Classes:
+        """The same at ``size`` x ``size`` pixels."""
+        head, rest = (resized_labels(layer, size) for layer in (self.head, self.rest))
+        return Classes(head, rest, tuple(feature.resized(size) for feature in self.features))
+
+
+def resized_labels(labels: ByteArray, size: int) -> ByteArray:
+    """(H, W) class ids at ``size`` x ``size`` pixels: of the head where it covers half of a pixel.
+
+    There and elsewhere the class that covers most wins. Picking single ids, as resizing to the
+    nearest pixel does, moves all edges by up to half a pixel.
+    """
+    import cv2
+
+    height, width = labels.shape
+    if (height, width) == (size, size):
+        return labels
+    how = cv2.INTER_AREA if size < min(height, width) else cv2.INTER_LINEAR
+
+    def share(mask: BoolArray) -> FloatArray:
+        small = cv2.resize(mask.astype(np.float32), (size, size), interpolation=how)
+        return np.asarray(small, np.float32)
+
+    shown = np.flatnonzero(np.bincount(labels.ravel()))
+    best: dict[bool, tuple[ByteArray, FloatArray]] = {}
+    for label in shown:
+        own, group = share(labels == label), bool(label in HEAD_LABELS)
+        ids, most = best.get(group, (np.zeros((size, size), np.uint8), np.zeros_like(own)))
+        best[group] = np.where(own > most, np.uint8(label), ids), np.maximum(own, most)
+    if len(best) == 1:
+        return next(iter(best.values()))[0]
+    return np.where(share(is_head(labels)) >= 0.5, best[True][0], best[False][0])
 
 
 def classes_of(
@@ -57,31 +93,22 @@ def classes_of(
     size = hair.shape[0]
     across, down = HeadFrame.of(landmarks).coordinates(size)
     inside = outline(landmarks, size) >= 0.5
-    tones = _tones(picture, hair, inside & (down > 0.1) & (down < 0.9), landmarks)
-    # Beards and shadows on the cheeks must not become hair.
-    is_hair = ((hair >= 0.5) | ((down < _CROWN) & tones.hair)) & ~(inside & (down > _CROWN))
-    closed = _closed(is_hair) & ~(inside & (down > _CROWN))
-    head = np.where(closed, Label.HAIR, Label.FACE).astype(np.uint8)
-    paint_features(head, landmarks)
+    features = features_of(picture, landmarks)
+    skin = inside & (down > 0.1) & (down < 0.9)
+    for feature in features:
+        skin &= feature.share < 0.01
+    tones = _tones(picture, hair, skin)
+    # Beards and shadows on the cheeks, and brows, must not become hair; on the temples hair does.
+    bare = inside & (down > _CROWN)
+    bare &= (down > 0) | (outline(landmarks, size, FACE_CORE) >= 0.5)
+    is_hair = ((hair >= 0.5) | ((down < _CROWN) & tones.hair)) & ~bare
+    head = np.where(_closed(is_hair) & ~bare, Label.HAIR, Label.FACE).astype(np.uint8)
     body = (person >= PERSON_EDGE[0]) | ((hair >= 0.5) & (down > 1.0))
     rest = np.where(body, Label.TORSO, Label.BACKGROUND).astype(np.uint8)
     low, high = _NECK_ROWS
     near = (np.abs(across) < _NECK_SIDE) & (down > low) & (down < high)
     rest[_largest(body & near & ~inside & tones.skin)] = Label.NECK
-    return Classes(head, rest)
-
-
-def paint_features(head: ByteArray, landmarks: FloatArray) -> None:
-    """Draw lips and eyes of the face mesh into (S, S) head classes."""
-    import cv2
-
-    for label, rim in (
-        (Label.LIPS, mesh.LIPS[:20]),
-        (Label.EYES, mesh.RIGHT_EYE),
-        (Label.EYES, mesh.LEFT_EYE),
-    ):
-        points = np.round((landmarks[list(rim), :2] - 0.5) * 16).astype(np.int32)
-        cv2.fillPoly(head, [points], int(label), cv2.LINE_8, 4)
+    return Classes(head, rest, features)
 
 
 @dataclass(frozen=True)
@@ -119,16 +146,14 @@ class _Tones:
     hair: BoolArray
 
 
-def _tones(picture: ByteArray, hair: FloatArray, face: BoolArray, landmarks: FloatArray) -> _Tones:
-    """Compare colours with those of ``face`` (lips and eyes left out) and of certain hair."""
+def _tones(picture: ByteArray, hair: FloatArray, face: BoolArray) -> _Tones:
+    """Compare colours with those of the skin of ``face`` and of certain hair."""
     import cv2
 
     size = picture.shape[0]
     half = (max(size // 2, 1), max(size // 2, 1))
     small = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    features = np.zeros(picture.shape[:2], np.uint8)
-    paint_features(features, landmarks)
 
     def reduced(mask: BoolArray) -> BoolArray:
         kept = cv2.resize(mask.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST)
@@ -138,7 +163,7 @@ def _tones(picture: ByteArray, hair: FloatArray, face: BoolArray, landmarks: Flo
         smooth = cv2.medianBlur(mask.astype(np.uint8), 5)
         return np.asarray(cv2.resize(smooth, (size, size), interpolation=cv2.INTER_NEAREST) > 0)
 
-    skin_tone = Colours.of(lab, reduced(face & (features == 0)))
+    skin_tone = Colours.of(lab, reduced(face))
     hair_tone = Colours.of(lab, reduced(hair >= _CERTAIN_HAIR))
     if skin_tone is None:
         return _Tones(face, hair >= 0.5)
@@ -151,9 +176,12 @@ def _tones(picture: ByteArray, hair: FloatArray, face: BoolArray, landmarks: Flo
 def label_map(matte: FloatArray, classes: Classes) -> ByteArray:
     """(S, S) class ids: the head's where the matte is above one half, the others elsewhere."""
     head = matte >= 0.5
+    of_head = classes.head.copy()
+    for feature in classes.features:
+        of_head[feature.share >= 0.5] = feature.label
     body = np.isin(classes.rest, TORSO_LABELS)
     rest = np.where(_large_parts(body & ~head), classes.rest, Label.BACKGROUND)
-    return np.where(head, classes.head, rest).astype(np.uint8)
+    return np.where(head, of_head, rest).astype(np.uint8)
 
 
 def _large_parts(mask: BoolArray) -> BoolArray:

@@ -13,7 +13,7 @@ from nerf_talker.data.labels import Label
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.headshape import similarity
-from nerf_talker.preprocess.classes import Classes, classes_of, label_map
+from nerf_talker.preprocess.classes import Classes, classes_of, label_map, resized_labels
 from nerf_talker.preprocess.headmask import fit_edge, hair_from_person, head_matte
 from nerf_talker.preprocess.media import VideoWriter, crop_resize
 from nerf_talker.preprocess.models import HAIR_MODEL, PERSON_MODEL, HairModel, PersonModel
@@ -96,13 +96,10 @@ def _supplied_masks(context: StageContext) -> Iterator[Masks]:
 
 def _cropped(context: StageContext, labels: ByteArray, alpha: ByteArray) -> Masks:
     """Masks in the clip's pixels, in the dataset's."""
-    import cv2
-
     crop, size = read_clip_record(context).crop, context.options.size
     side, top, left = round(crop.side), round(crop.top), round(crop.left)
     part = labels[top : top + side, left : left + side]
-    classes = cv2.resize(part, (size, size), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(classes), crop_resize(alpha, crop, size)
+    return resized_labels(part, size), crop_resize(alpha, crop, size)
 
 
 def _corrections(context: StageContext) -> dict[int, MaskFile]:
@@ -156,11 +153,8 @@ def _finished(around: list[Reading], size: int) -> Masks:
     matte = fit_edge(matte.astype(np.float32), around[1].picture, background)
     how = cv2.INTER_AREA if size < WORKING_SIZE else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(matte, (size, size), interpolation=how), np.float32)
-    head, rest = (
-        np.asarray(cv2.resize(layer, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
-        for layer in (around[1].classes.head, around[1].classes.rest)
-    )
-    return label_map(small, Classes(head, rest)), np.round(small * 255).astype(np.uint8)
+    labels = label_map(small, around[1].classes.resized(size))
+    return labels, np.round(small * 255).astype(np.uint8)
 
 
 def _readings(context: StageContext, landmarks: FloatArray) -> Iterator[Reading]:
@@ -240,7 +234,7 @@ def _moved_between(
 
 STAGE = Stage(
     name="parsing",
-    version=5,
+    version=6,
     inputs=("ingest", "landmarks"),
     outputs=("labels.mkv", "head_alpha.mkv"),
     options=("size", "fps"),

@@ -7,7 +7,8 @@ import pytest
 from nerf_talker.data.labels import Label, is_head
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.bundle import project
-from nerf_talker.preprocess.classes import classes_of, label_map, paint_features
+from nerf_talker.preprocess.classes import Classes, classes_of, label_map
+from nerf_talker.preprocess.features import coverage, features_of
 from nerf_talker.preprocess.headmask import (
     HeadFrame,
     fit_edge,
@@ -92,10 +93,37 @@ def test_lips_and_eyes_are_those_of_the_mesh():
     ):
         circle = np.stack([np.cos(turn), np.sin(turn)], 1)[: len(rim)]
         landmarks[list(rim)] = circle * size + centre
+    plain = np.full((120, 120, 3), 128, np.uint8)
     head = np.full((120, 120), Label.FACE, np.uint8)
-    paint_features(head, landmarks)
-    assert [head[90, 60], head[40, 40], head[40, 80], head[60, 60]] == [4, 5, 5, 3]
-    assert (head == Label.LIPS).sum() == pytest.approx(np.pi * 20 * 8, rel=0.1)
+    classes = Classes(head, np.zeros_like(head), features_of(plain, landmarks))
+    for size in (120, 60):
+        found = label_map(np.ones((size, size), np.float32), classes.resized(size))
+        z = 120 // size
+        places = [(90, 60), (40, 40), (40, 80), (60, 60)]
+        assert [found[y // z, x // z] for y, x in places] == [4, 5, 5, 3]
+        # Where there is no edge to follow, the filter rounds the corners a little.
+        polygon = 10 * np.sin(2 * np.pi / 20) * 20 * 8
+        assert (found == Label.LIPS).sum() * z * z == pytest.approx(polygon, rel=0.08)
+
+
+def test_an_outline_covers_the_share_it_covers():
+    square = np.array([[2.25, 3.0], [6.5, 3.0], [6.5, 5.5], [2.25, 5.5]])
+    share = coverage(square, (slice(1, 9), slice(2, 10)))
+    assert share.sum() == pytest.approx(4.25 * 2.5)
+    assert share[2, 0] == pytest.approx(0.75)
+    assert share[1].max() == 0 and share[2:4, 1:4].min() == 1
+    np.testing.assert_allclose(coverage(square[::-1], (slice(1, 9), slice(2, 10))), share)
+    assert coverage(square, (slice(4, 4), slice(0, 3))).shape == (0, 3)
+
+
+def test_features_at_the_picture_s_border_are_cut_off():
+    landmarks = np.full((478, 2), -50, np.float32)
+    landmarks[list(mesh.LIPS[:20])] = np.array([[-9, 20], [9, 20], [9, 40], [-9, 40]])[
+        np.arange(20) // 5
+    ]
+    lips, eyes = features_of(np.full((64, 64, 3), 128, np.uint8), landmarks)
+    assert lips.share[30, 2] > 0.9 and lips.share[30, 30] == 0
+    assert eyes.share.max() == 0
 
 
 def test_hair_the_model_half_sees_is_told_by_its_colour(scene):
