@@ -101,28 +101,40 @@ def nose_jitter(landmarks: FloatArray, splices: Sequence[int] = ()) -> float:
     return float(np.sqrt((bend[kept] ** 2).sum(-1).mean())) if kept.any() else 0.0
 
 
-def short_gaps(valid: BoolArray, longest: int) -> BoolArray:
-    """(F,) True where a face is missing for at most ``longest`` frames between two found ones."""
-    edges = np.diff(np.concatenate([[0], (~valid).astype(int), [0]]))
+def short_gaps(valid: BoolArray, longest: int, splices: Sequence[int] = ()) -> BoolArray:
+    """(F,) True where a face is missing for at most ``longest`` frames between two found ones.
+
+    What was there is not known where time was cut out within the gap, or right beside it.
+    """
     short = np.zeros(len(valid), bool)
-    for first, last in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-        if last - first <= longest and first > 0 and last < len(valid):
-            short[first:last] = True
+    for begin, end in stretches(len(valid), splices):
+        edges = np.diff(np.concatenate([[0], (~valid[begin:end]).astype(int), [0]]))
+        starts, stops = (begin + np.flatnonzero(edges == sign) for sign in (1, -1))
+        for first, last in zip(starts, stops, strict=True):
+            if last - first <= longest and first > begin and last < end:
+                short[first:last] = True
     return short
 
 
-def filled(values: FloatArray, valid: BoolArray) -> FloatArray:
-    """(F, ...) values with invalid rows interpolated linearly in time, held at the ends."""
-    if valid.all():
-        return values
-    good, rows = np.flatnonzero(valid), np.flatnonzero(~valid)
-    after = np.searchsorted(good, rows)
-    left = good[np.clip(after - 1, 0, len(good) - 1)]
-    right = good[np.clip(after, 0, len(good) - 1)]
-    part = np.clip((rows - left) / np.maximum(right - left, 1), 0, 1)
-    part = part.reshape(-1, *[1] * (values.ndim - 1))
+def filled(values: FloatArray, valid: BoolArray, splices: Sequence[int] = ()) -> FloatArray:
+    """(F, ...) values with invalid rows interpolated linearly in time, held at the ends.
+
+    Nothing is interpolated across a splice: up to it the last value is held, from it on the next.
+    A stretch without any takes the nearest other one.
+    """
+    found = np.flatnonzero(valid)
     whole = np.array(values, np.float32)
-    whole[rows] = (1 - part) * values[left] + part * values[right]
+    for first, last in stretches(len(valid), splices):
+        rows = first + np.flatnonzero(~valid[first:last])
+        good = found[(found >= first) & (found < last)]
+        if not len(good):
+            good = found[[np.abs(found - (first + last) // 2).argmin()]]
+        after = np.searchsorted(good, rows)
+        left = good[np.clip(after - 1, 0, len(good) - 1)]
+        right = good[np.clip(after, 0, len(good) - 1)]
+        part = np.clip((rows - left) / np.maximum(right - left, 1), 0, 1)
+        part = part.reshape(-1, *[1] * (values.ndim - 1))
+        whole[rows] = (1 - part) * values[left] + part * values[right]
     return whole
 
 

@@ -83,7 +83,8 @@ def track_head(
         shape = refine_shape(camera, poses, start, seen, valid)
         weights = point_weights(camera, poses, shape[rigid], seen[:, rigid], valid)
     poses = refine(camera, poses, shape[rigid], seen[:, rigid], weights, splices)
-    return HeadTrack(smoothed(poses, smooth, splices), shape, coarse, weights, tuple(splices))
+    poses = held(smoothed(poses, smooth, splices), valid, splices)
+    return HeadTrack(poses, shape, coarse, weights, tuple(splices))
 
 
 def on_pictures(camera: Camera, track: HeadTrack, landmarks: Array, frames: Frames) -> HeadTrack:
@@ -100,6 +101,7 @@ def on_pictures(camera: Camera, track: HeadTrack, landmarks: Array, frames: Fram
     poses = refine_on_pictures(
         camera, track.poses, track.shape, seen[:, rigid], track.weights, frames, track.splices
     )
+    poses = held(poses, track.seen, track.splices)
     shape = refine_shape(camera, poses, track.shape, seen, track.seen)
     return replace(track, poses=poses, shape=shape)
 
@@ -172,6 +174,22 @@ def refine_shape(
     rigid = list(mesh.RIGID)
     scale, rotation, shift = similarity(moved[rigid], start[rigid])
     return scale * moved @ rotation.T + shift
+
+
+def held(poses: Poses, seen: BoolArray, splices: Sequence[int] = ()) -> Poses:
+    """``poses`` that stand still from a piece's last frame with a face on, and before its first.
+
+    Nothing but smoothness told them there, which would carry the head on and out of the picture.
+    A piece without any face takes the nearest pose of another.
+    """
+    found, nearest = np.flatnonzero(seen), np.arange(len(seen))
+    for piece in np.split(np.arange(len(seen)), sorted(splices)):
+        own = found[np.isin(found, piece)]
+        if len(own):
+            nearest[piece] = np.clip(piece, own[0], own[-1])
+        elif len(piece):
+            nearest[piece] = found[np.abs(found - piece.mean()).argmin()]
+    return Poses(poses.rotation[nearest], poses.translation[nearest])
 
 
 def smoothed(poses: Poses, sigma: float, splices: Sequence[int] = ()) -> Poses:

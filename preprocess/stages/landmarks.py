@@ -75,9 +75,11 @@ def run(context: StageContext) -> dict[str, Any]:
     supplied = context.options.landmarks is not None
     found = (_from_file if supplied else _from_model)(context, record)
     _check(context, found.valid, record.first / fps)
-    bridged = short_gaps(found.valid, round(SHORT_GAP_SECONDS * fps))
-    landmarks, shapes = filled(found.landmarks, found.valid), filled(found.shapes, found.valid)
-    splices = sorted({*record.splices, *jumps(landmarks, found.valid)})
+    splices = sorted({*record.splices, *jumps(found.landmarks, found.valid)})
+    bridged = short_gaps(found.valid, round(SHORT_GAP_SECONDS * fps), splices)
+    landmarks, shapes = (
+        filled(values, found.valid, splices) for values in (found.landmarks, found.shapes)
+    )
     scale = 512 / context.options.size
     jitter = {"jitter_raw_px512": round(scale * nose_jitter(landmarks, splices), 3)}
     if not supplied:

@@ -21,7 +21,13 @@ from nerf_talker.geometry.headshape import (
 )
 from nerf_talker.geometry.rotation import exponential, logarithm
 from nerf_talker.geometry.track_report import difference, report_track, wander
-from nerf_talker.geometry.tracking import expression_landmarks, frame_by_frame, smoothed, track_head
+from nerf_talker.geometry.tracking import (
+    expression_landmarks,
+    frame_by_frame,
+    held,
+    smoothed,
+    track_head,
+)
 
 from .heads import CAMERA, head_motion, head_shape, seen_landmarks
 
@@ -200,3 +206,25 @@ def test_the_acceleration_prior_ends_at_a_splice():
     held = solve_smooth(poses, normal, still)
     free = solve_smooth(poses, normal, still, splices=[12])
     assert np.abs(held).max() > 1e-3 > 1e-9 > np.abs(free).max()
+
+
+def test_without_a_face_up_to_a_splice_the_head_stands_still():
+    shape, poses = head_shape(), head_motion(60)
+    landmarks = seen_landmarks(poses, shape, 0.3)
+    valid = np.ones(60, bool)
+    valid[20:45] = False
+    landmarks[20:45] = landmarks[19]
+    track = track_head(CAMERA, landmarks, valid, shape, splices=[32])
+    moved = np.diff(track.poses.translation, axis=0)
+    np.testing.assert_array_equal(moved[19:31], 0)
+    np.testing.assert_array_equal(moved[32:45], 0)
+    assert np.abs(moved[31]).max() > 0
+    bridged = track_head(CAMERA, landmarks, valid, shape).poses.translation
+    assert (np.abs(np.diff(bridged, axis=0)[19:44]).max(1) > 0).all()
+
+
+def test_a_piece_without_any_face_takes_the_nearest_pose():
+    poses = Poses(np.tile(np.eye(3), (9, 1, 1)), np.arange(9.0)[:, None].repeat(3, 1))
+    seen = np.array([1, 1, 0, 0, 0, 0, 0, 1, 1], bool)
+    stands = held(poses, seen, [3, 6]).translation[:, 0]
+    np.testing.assert_array_equal(stands, [0, 1, 1, 1, 1, 1, 7, 7, 8])

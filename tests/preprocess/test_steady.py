@@ -126,3 +126,22 @@ def test_gaps_are_bridged_when_short(shaken):
     broken = filled(np.nan_to_num(broken), valid)
     np.testing.assert_allclose(broken[:39], values[:39])
     assert broken[39] == 38
+
+
+def test_nothing_is_interpolated_across_a_splice():
+    valid = np.zeros(30, bool)
+    valid[[0, 1, 2, 3, 4, 12, 13, 25, 26]] = True
+    values = np.where(valid, np.arange(30.0), 0)[:, None]
+    whole = filled(values, valid, [8, 14, 20])[:, 0]
+    np.testing.assert_array_equal(whole[4:8], 4)
+    np.testing.assert_array_equal(whole[8:13], 12)
+    np.testing.assert_array_equal(whole[14:20], 13)
+    np.testing.assert_array_equal(whole[20:26], 25)
+    np.testing.assert_allclose(filled(values, valid)[5:12, 0], np.arange(5, 12))
+    assert not short_gaps(valid, 20, [8, 14, 20]).any()
+    assert short_gaps(valid, 20).sum() == 7 + 11
+
+
+def test_filling_leaves_whole_recordings_alone():
+    values = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
+    np.testing.assert_array_equal(filled(values, np.ones(9, bool), [4]), values)
