@@ -16,6 +16,7 @@ def run(argv: list[str]) -> int:
     from nerf_talker.experiment import ExperimentConfig, completed, load_config, to_yaml
     from nerf_talker.render.talker import TalkerConfig
     from nerf_talker.train.config import TrainConfig
+    from nerf_talker.train.interrupt import Interrupted
     from nerf_talker.train.run_folder import RunFolder
     from nerf_talker.train.trainer import Trainer
 
@@ -33,6 +34,8 @@ def run(argv: list[str]) -> int:
         """Configuration: a YAML file, or the name of a shipped one."""
         quiet: bool = False
         """No progress bars."""
+        init: Path | None = None
+        """Another person's avatar to start from, instead of from nothing."""
         talker: TalkerConfig = field(default_factory=lambda: defaults.talker)
         train: TrainConfig = field(default_factory=lambda: defaults.train)
 
@@ -42,16 +45,30 @@ def run(argv: list[str]) -> int:
     folder = RunFolder(arguments.output)
     made = dataset.manifest
     header = f"# dataset: {made.subject}, {made.frames} frames, {made.identity()}\n"
-    settings = ExperimentConfig(talker=arguments.talker, train=arguments.train)
-    trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet)
+    train = arguments.train
+    if arguments.init is not None:
+        train = train.model_copy(update={"init": str(arguments.init.resolve())})
+    settings = ExperimentConfig(talker=arguments.talker, train=train)
+    trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet, say)
     folder.start(header + to_yaml(settings), completed)
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0
-    avatar = trainer.fit()
+    try:
+        avatar = trainer.fit()
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
+    if not trainer.processes.first:
+        return 0
     print(f"{avatar}: {trainer.step} steps in {trainer.seconds:.0f} s")
     print(f"next: nerf-talker evaluate {folder.root} --dataset {dataset.root} -o REPORT_DIR")
     return 0
+
+
+def say(line: str) -> None:
+    """Show what a run reports between its progress bars."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _config_name(argv: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from nerf_talker.ops import ray_distortion
@@ -43,3 +44,36 @@ def distortion(weights: Tensor, samples: RaySamples) -> Tensor:
     """
     middles, lengths = (samples.starts + samples.ends) / 2, samples.ends - samples.starts
     return ray_distortion(weights, middles, lengths, samples.ray_indices, samples.ray_offsets)
+
+
+def gate_sparsity(gates: Tensor, lower: Tensor) -> Tensor:
+    """How open a gate is where its drive has nothing to do (RAD-NeRF, Tang et al. 2022).
+
+    Args:
+        gates: (N, 2) composited mouth and expression gate of each ray, in [0, 1].
+        lower: (N,) bool, whether the ray looks at the lower face.
+
+    Returns:
+        (N,) the expression gate in the lower face, the mouth gate elsewhere.
+    """
+    return torch.where(lower, gates[:, 1], gates[:, 0])
+
+
+def neighbour_distance(codes: Tensor, next_codes: Tensor) -> Tensor:
+    """(T,) squared distance of (T, C) codes to those of the next frames: slow light, no flicker."""
+    return (next_codes - codes).square().sum(-1)
+
+
+def lip_consistency(moved: Tensor, rest: Tensor, width: float = 1e-3) -> Tensor:
+    """Distance of lip landmarks, carried to the rest shape by the motion field, from that shape.
+
+    Args:
+        moved: (T, K, 3) landmarks of T frames after the field's displacement, metres.
+        rest: (K, 3) the same points of the rigid mean shape, metres.
+        width: Distances below it count quadratically, metres.
+
+    Returns:
+        (T, K) in centimetres.
+    """
+    squared = (moved - rest).square().sum(-1)
+    return 100 * ((squared + width * width).sqrt() - width)

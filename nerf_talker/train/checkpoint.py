@@ -53,3 +53,9 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def checkpoint_path(folder: Path, step: int) -> Path:
     """Where the checkpoint of ``step`` lies; names sort like steps."""
     return folder / f"step-{step:07d}.pt"
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what a kill within a save left behind; such files are hidden and never read."""
+    for left in folder.glob(".*.pt"):
+        left.unlink(missing_ok=True)

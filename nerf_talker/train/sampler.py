@@ -5,7 +5,7 @@ Peers take one frame a step and all pixels alike, so the mouth gets 1-2 % of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,22 +15,33 @@ from torch import Tensor
 
 from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.geometry.mesh import LIPS
+from nerf_talker.train.error_map import ErrorMap
+from nerf_talker.train.pictures import Pictures
+from nerf_talker.train.regions import region_boxes
 
 
 class SamplerConfig(StrictModel):
-    """Rays of a step, and the share of them in each region; what is left falls anywhere."""
+    """Rays of a step, and the share of them in each region; what is left falls anywhere.
+
+    ``errors`` is the share that falls where the frame's running error is large.
+    """
 
     rays: int = Field(default=4096, gt=0)
     frames: int = Field(default=32, gt=0)
     head: float = Field(default=0.27, ge=0)
     face: float = Field(default=0.48, ge=0)
     mouth: float = Field(default=0.2, ge=0)
+    eyes: float = Field(default=0.0, ge=0)
+    hair: float = Field(default=0.0, ge=0)
+    errors: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _shares_fit(self) -> SamplerConfig:
-        if self.head + self.face + self.mouth > 1:
-            raise ValueError("head + face + mouth are shares of the rays, at most 1 together")
+        if self.head + self.face + self.mouth + self.eyes + self.hair + self.errors > 1 + 1e-9:
+            raise ValueError(
+                "head + face + mouth + eyes + hair + errors are shares of the rays, "
+                "at most 1 together"
+            )
         return self
 
 
@@ -45,6 +56,8 @@ class PixelBatch:
         rgb: (N, 3) colour in [0, 1].
         alpha: (N,) head matte in [0, 1].
         face: (N,) bool, pixels drawn from the face or mouth box.
+        lower: (N,) bool, pixels inside the box of the lower face.
+        patches: P and S, when the last P * S * S pixels are P square patches, row by row.
     """
 
     frames: Tensor
@@ -53,45 +66,61 @@ class PixelBatch:
     rgb: Tensor
     alpha: Tensor
     face: Tensor
+    lower: Tensor
+    patches: tuple[int, int] = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self.frame)
 
     def to(self, device: torch.device) -> PixelBatch:
         """The same batch on another device, which is not waited for."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return PixelBatch(*(value.to(device, non_blocking=True) for value in values))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {k: v.to(device, non_blocking=True) for k, v in values.items() if k != "patches"}
+        return replace(self, **moved)
+
+    def with_patches(self, other: PixelBatch) -> PixelBatch:
+        """These pixels, then the patches of ``other``."""
+        joined = {
+            field.name: torch.cat([getattr(self, field.name), getattr(other, field.name)])
+            for field in fields(self)
+            if field.name not in ("frame", "patches")
+        }
+        frame = torch.cat([self.frame, other.frame + len(self.frames)])
+        return PixelBatch(frame=frame, patches=other.patches, **joined)
+
+    def patch_pixels(self) -> int:
+        """How many of the pixels belong to patches."""
+        count, size = self.patches
+        return count * size * size
 
 
 class PixelSampler:
     """Draws pixel batches from the valid training frames of a dataset."""
 
     def __init__(self, config: SamplerConfig, dataset: Dataset) -> None:
+        """Find the regions of every training frame."""
         self.config = config
-        self.dataset = dataset
+        self.pictures = Pictures(dataset)
         train = np.asarray(dataset.manifest.range("train"))
         self.train = train[dataset.track.valid[train]]
-        landmarks = dataset.track.landmarks[self.train, :, :2]
-        size = dataset.manifest.size
-        lips = landmarks[:, list(LIPS)]
-        boxes = [
-            self._head_boxes(size),
-            _boxes(landmarks, 0.01 * size, size),
-            _boxes(lips, 6 / 512 * size, size),
-            np.broadcast_to(np.asarray([0, 0, size, size]), (len(self.train), 4)),
-        ]
-        # (4, F, 4) top, left, bottom, right of the head, face, mouth and whole picture.
+        self.size = size = dataset.manifest.size
+        found = region_boxes(dataset, self.train)
+        self.lower = found["lower"]
+        whole = np.broadcast_to(np.asarray([0, 0, size, size]), (len(self.train), 4))
+        boxes = [found["head"], found["face"], found["mouth"], whole, found["eyes"], found["hair"]]
+        # (6, F, 4) top, left, bottom, right of head, face, mouth, whole picture, eyes and hair.
         self.boxes = np.stack(boxes).astype(np.int64)
+        self.errors = ErrorMap(len(self.train), size) if config.errors else None
 
-    def _head_boxes(self, size: int) -> npt.NDArray[np.int64]:
-        boxes = np.zeros((len(self.train), 4), np.int64)
-        margin = round(0.03 * size)
-        for row, frame in enumerate(self.train):
-            mask = np.asarray(self.dataset.head_alpha[frame]) > 16
-            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            if len(rows):
-                boxes[row] = (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
-            else:
-                boxes[row] = (0, 0, size, size)
-        boxes += np.asarray([-margin, -margin, margin, margin])
-        return boxes.clip(0, size)
+    def shares(self) -> Tensor:
+        """The share of each region in the order of ``boxes``, then that of the error map."""
+        config = self.config
+        more = [config.eyes, config.hair, config.errors]
+        first = [config.head, config.face, config.mouth]
+        # Regions that nobody asked for do not enter the draw, which stays what it was.
+        return torch.tensor(
+            [*first, max(1 - sum(first) - sum(more), 0.0), *(more if any(more) else [])]
+        )
 
     def draw(self, generator: torch.Generator, rays: int | None = None) -> PixelBatch:
         """A batch of ``rays`` (default: the config's) pixels, decided by ``generator`` alone."""
@@ -99,28 +128,58 @@ class PixelSampler:
         count = rays or config.rays
         chosen = torch.randint(len(self.train), (config.frames,), generator=generator).numpy()
         frame = torch.randint(config.frames, (count,), generator=generator).numpy()
-        shares = torch.tensor(
-            [config.head, config.face, config.mouth, 1 - config.head - config.face - config.mouth]
-        )
-        region = torch.multinomial(shares, count, True, generator=generator).numpy()
+        region = torch.multinomial(self.shares(), count, True, generator=generator).numpy()
         place = torch.rand(count, 2, generator=generator).numpy()
-        box = self.boxes[region, chosen[frame]]
+        box = self.boxes[np.minimum(region, len(self.boxes) - 1), chosen[frame]]
+        if self.errors is not None:
+            wrong = np.flatnonzero(region == len(self.boxes))
+            box[wrong] = self.errors.boxes(chosen[frame[wrong]], generator)
         pixels = (box[:, :2] + place * (box[:, 2:] - box[:, :2])).astype(np.int64)
+        return self._batch(chosen, frame, pixels, (region == 1) | (region == 2))
+
+    def patches(
+        self, count: int, size: int, everywhere: bool, generator: torch.Generator
+    ) -> PixelBatch:
+        """``count`` squares of ``size`` pixels around places in the mouth, or anywhere in the face.
+
+        A square is no larger than the picture and never leaves it.
+        """
+        size = min(size, self.size)
+        chosen = torch.randint(len(self.train), (count,), generator=generator).numpy()
+        place = torch.rand(count, 2, generator=generator).numpy()
+        box = self.boxes[1 if everywhere else 2, chosen]
+        middle = box[:, :2] + place * (box[:, 2:] - box[:, :2])
+        corner = np.clip(np.round(middle - size / 2).astype(np.int64), 0, self.size - size)
+        steps = np.stack(np.meshgrid(np.arange(size), np.arange(size), indexing="ij"), -1)
+        pixels = (corner[:, None] + steps.reshape(1, -1, 2)).reshape(-1, 2)
+        frame = np.arange(count).repeat(size * size)
+        batch = self._batch(chosen, frame, pixels, np.ones(len(frame), bool))
+        return replace(batch, patches=(count, size))
+
+    def learn_errors(self, batch: PixelBatch, errors: Tensor) -> None:
+        """Let the error map remember the (N,) errors of a batch."""
+        if self.errors is not None:
+            rows = np.searchsorted(self.train, batch.frames.cpu().numpy())
+            at = rows[batch.frame.cpu().numpy()]
+            self.errors.learn(at, batch.pixels.cpu().numpy(), errors.cpu().numpy())
+
+    def _batch(
+        self,
+        chosen: npt.NDArray[np.int64],
+        frame: npt.NDArray[np.int64],
+        pixels: npt.NDArray[np.int64],
+        face: npt.NDArray[np.bool_],
+    ) -> PixelBatch:
         frames = self.train[chosen]
-        at = (frames[frame], pixels[:, 0], pixels[:, 1])
+        rgb, alpha = self.pictures.at(frames[frame], pixels)
+        low = self.lower[chosen[frame]]
+        lower = ((pixels >= low[:, :2]) & (pixels < low[:, 2:])).all(1)
         return PixelBatch(
             torch.from_numpy(frames),
             torch.from_numpy(frame),
             torch.from_numpy(pixels),
-            torch.from_numpy(self.dataset.frames[at]).float() / 255,
-            torch.from_numpy(self.dataset.head_alpha[at]).float() / 255,
-            torch.from_numpy((region == 1) | (region == 2)),
+            rgb,
+            alpha,
+            torch.from_numpy(face),
+            torch.from_numpy(lower),
         )
-
-
-def _boxes(points: npt.NDArray[np.float32], margin: float, size: int) -> npt.NDArray[np.int64]:
-    """(F, 4) top, left, bottom, right around (F, K, 2) x, y points, at least one pixel large."""
-    low = np.floor(points.min(1) - margin).astype(np.int64).clip(0, size - 1)
-    high = np.ceil(points.max(1) + margin).astype(np.int64).clip(1, size)
-    high = np.maximum(high, low + 1)
-    return np.stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]], -1)

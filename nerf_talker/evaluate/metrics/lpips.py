@@ -1,97 +1,31 @@
-"""Learned perceptual image patch similarity, v0.1 with AlexNet or VGG16 (Zhang et al., 2018).
-
-Definition: sum over the network's five ReLU taps of the spatial mean of the squared difference of
-unit-normalised features, weighted per channel by the published linear heads; inputs in [-1, 1].
-0 is equality; lower is better; figures of the two networks must not be compared with each other.
-The weights come from the registry (``lpips_alex.npz``, ``lpips_vgg.npz``).
-"""
+"""LPIPS of whole pictures, by the network of :mod:`nerf_talker.losses.perceptual`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from nerf_talker.losses.perceptual import SMALLEST, VGG_WEIGHTS, WEIGHTS, PerceptualNetwork
 from nerf_talker.types import ByteArray
 
-WEIGHTS = "lpips_alex.npz"
-VGG_WEIGHTS = "lpips_vgg.npz"
-
-SMALLEST = 31
-"""Pixels of the shorter side below which AlexNet's second pooling has nothing left; VGG16 needs
-fewer, but both are taken on the same pictures."""
-
-_SHIFT = (-0.030, -0.088, -0.188)
-_SCALE = (0.458, 0.448, 0.450)
+__all__ = ["SMALLEST", "VGG_WEIGHTS", "WEIGHTS", "Lpips", "large_enough"]
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One convolution with its ReLU.
-
-    Attributes:
-        stride: In pixels.
-        padding: In pixels.
-        tapped: Whether LPIPS reads it.
-        pooling: Kernel of the max pooling of stride 2 after it, 0 for none.
-    """
-
-    stride: int = 1
-    padding: int = 1
-    tapped: bool = True
-    pooling: int = 0
-
-
-_ALEX = (_Layer(4, 2, pooling=3), _Layer(1, 2, pooling=3), _Layer(), _Layer(), _Layer())
-_VGG = tuple(
-    _Layer(tapped=last, pooling=2 if last and block < 4 else 0)
-    for block, depth in enumerate((2, 2, 3, 3, 3))
-    for last in [False] * (depth - 1) + [True]
-)
-
-
-class Lpips:
-    """The network that the weights hold, on a device of the caller's choice."""
-
-    def __init__(self, weights: Path, device: torch.device | str = "cpu") -> None:
-        with np.load(weights, allow_pickle=False) as arrays:
-            self._weights = {
-                name: torch.from_numpy(arrays[name]).to(device) for name in arrays.files
-            }
-        self._layers = _VGG if f"conv{len(_ALEX)}.weight" in self._weights else _ALEX
-        self._shift = torch.tensor(_SHIFT, device=device).view(1, 3, 1, 1)
-        self._scale = torch.tensor(_SCALE, device=device).view(1, 3, 1, 1)
+class Lpips(PerceptualNetwork):
+    """The network as a metric: single 8-bit pictures in, numbers out."""
 
     @torch.inference_mode()
     def features(self, picture: ByteArray) -> list[Tensor]:
         """Five unit-normalised (1, C, h, w) feature maps of an (H, W, 3) uint8 picture."""
-        weights = self._weights
         pixels = torch.tensor(picture, dtype=torch.float32, device=self._shift.device)
-        value = (pixels.permute(2, 0, 1)[None] / 127.5 - 1 - self._shift) / self._scale
-        taps = []
-        for i, layer in enumerate(self._layers):
-            kernel, bias = weights[f"conv{i}.weight"], weights[f"conv{i}.bias"]
-            value = functional.conv2d(value, kernel, bias, layer.stride, layer.padding)
-            value = functional.relu(value)
-            if layer.tapped:
-                taps.append(value / (value.square().sum(1, keepdim=True).sqrt() + 1e-10))
-            if layer.pooling:
-                value = functional.max_pool2d(value, layer.pooling, 2)
-        return taps
+        return self.taps(pixels.permute(2, 0, 1)[None] / 127.5 - 1)
 
     @torch.inference_mode()
     def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
         """LPIPS between the :meth:`features` of two pictures of one size."""
-        total = 0.0
-        for i, (one, other) in enumerate(zip(a, b, strict=True)):
-            head = self._weights[f"lin{i}"].view(1, -1, 1, 1)
-            total += float(((one - other).square() * head).sum(1).mean())
-        return total
+        return sum(float(part) for part in self.apart(a, b)[:, 0])
 
 
 def large_enough(picture: ByteArray) -> bool:

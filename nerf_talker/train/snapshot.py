@@ -1,0 +1,106 @@
+"""A learner's state in a checkpoint, and back."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from nerf_talker.errors import AvatarError
+from nerf_talker.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
+from nerf_talker.train.learner import Learner
+
+BEST = "best.pt"
+COUNTS = ("step", "seconds", "notes", "rate", "share", "faults", "fault_step", "attempt", "best")
+"""Plain numbers of a learner; checkpoints of older versions lack the later ones."""
+
+_log = logging.getLogger(__name__)
+
+
+def save(learner: Learner) -> None:
+    """Write the checkpoint of this step and remove older ones.
+
+    Raises:
+        TrainingError: The weights are not finite at the start.
+        NonFiniteStep: The weights are not finite later on; the last checkpoint stays.
+    """
+    learner.check_weights()
+    if learner.step > learner.fault_step:
+        learner.faults = 0
+    generators = learner.processes.gathered(learner.generator.get_state())
+    if learner.processes.first:
+        folder = learner.run.checkpoints
+        older = list(folder.glob("step-*.pt"))
+        path = checkpoint_path(folder, learner.step)
+        save_checkpoint(path, _state(learner) | {"generators": generators})
+        for old in older:
+            if old != path:
+                old.unlink()
+    learner.processes.wait()
+
+
+def _state(learner: Learner) -> dict[str, Any]:
+    state = {name: getattr(learner, name) for name in COUNTS}
+    state |= {
+        "talker": learner.talker.state_dict(),
+        "optimiser": learner.optimiser.state_dict(),
+        "average": learner.average.state,
+    }
+    if learner.sampler.errors is not None:
+        state["errors"] = learner.sampler.errors.values
+    if learner.refinement is not None:
+        state["poses"] = learner.refinement.deltas.state_dict()
+        state["poses_optimiser"] = learner.refinement.optimiser.state_dict()
+    return state
+
+
+def restore(learner: Learner, path: Path) -> None:
+    """Bring a learner to where a checkpoint left it.
+
+    Raises:
+        AvatarError: The checkpoint is damaged, or a part is missing or has another size.
+    """
+    state = load_checkpoint(path)
+    try:
+        learner.talker.load_state_dict(state["talker"], strict=True)
+        learner.optimiser.load_state_dict(state["optimiser"])
+        average = learner.average.state
+        learner.average.state = {k: state["average"][k].to(v.device) for k, v in average.items()}
+        if learner.sampler.errors is not None:
+            learner.sampler.errors.values = state["errors"]
+        if learner.refinement is not None:
+            learner.refinement.deltas.load_state_dict(state["poses"])
+            learner.refinement.optimiser.load_state_dict(state["poses_optimiser"])
+        _restore_generator(learner, state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise AvatarError(
+            f"{path}: incomplete checkpoint ({reason}); delete it to start over"
+        ) from None
+    for name in COUNTS:
+        setattr(learner, name, state.get(name, getattr(learner, name)))
+    if learner.processes.first:
+        learner.run.keep_metrics_until(learner.step)
+
+
+def _restore_generator(learner: Learner, state: dict[str, Any]) -> None:
+    states = state["generators"] if "generators" in state else [state["generator"]]
+    if len(states) == learner.processes.world:
+        learner.generator.set_state(states[learner.processes.rank])
+        return
+    _log.warning("the run goes on with another number of processes: other random numbers")
+    learner.generator.manual_seed(learner.config.seed + state["step"] + learner.processes.rank)
+
+
+def save_best(learner: Learner) -> None:
+    """Keep the talker with its averaged weights, which scored best so far."""
+    with learner.average.applied(learner.talker.head):
+        state = {"step": learner.step, "talker": learner.talker.state_dict()}
+        save_checkpoint(learner.run.checkpoints / BEST, state)
+
+
+def load_best(learner: Learner) -> None:
+    """Give the talker the weights that scored best."""
+    path = learner.run.checkpoints / BEST
+    if path.is_file():
+        learner.talker.load_state_dict(load_checkpoint(path)["talker"], strict=True)
