@@ -1,0 +1,25 @@
+"""What the tests of whole runs share."""
+
+import json
+
+from nerf_talker.experiment import load_config
+from nerf_talker.train.run_folder import RunFolder
+from nerf_talker.train.trainer import Trainer
+
+
+def rows(run):
+    return [json.loads(line) for line in RunFolder(run).metrics.read_text().splitlines()]
+
+
+def losses(run):
+    return [(row["step"], row["rgb"]) for row in rows(run) if row["step"]]
+
+
+def trainer(dataset, folder, say=lambda line: None, **settings):
+    """A trainer of the smoke configuration on a folder that may hold a stopped run."""
+    config = load_config("smoke")
+    train = config.train.model_validate(config.train.model_dump() | settings)
+    run = RunFolder(folder)
+    if not run.config.is_file():
+        run.start("test\n")
+    return Trainer(dataset, run, config.talker, train, quiet=True, say=say)
