@@ -42,6 +42,7 @@ class Arguments:
         identity_network: TorchScript from (1, 3, 112, 112) RGB in [-1, 1] to a face embedding.
         sync_expert: Lip-sync expert to use, from a dataset's cache; an avatar is judged by its
             dataset's own, learned once, when not given, and two videos by none.
+        syncnet: SyncNet's published checkpoint (syncnet_v2.model), for true LSE-C and LSE-D.
         quiet: No progress bar.
     """
 
@@ -66,6 +67,7 @@ class Arguments:
     fid_network: Path | None = None
     identity_network: Path | None = None
     sync_expert: Path | None = None
+    syncnet: Path | None = None
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
 
     @property
@@ -104,7 +106,7 @@ class Arguments:
             "two videos": (videos, ("audio", "pred_landmarks", "truth_landmarks", "workers")),
             "an avatar or two videos": (
                 avatar or videos,
-                ("models", "fid_network", "identity_network", "sync_expert"),
+                ("models", "fid_network", "identity_network", "sync_expert", "syncnet"),
             ),
         }
         for use, (chosen, names) in only.items():
@@ -148,6 +150,7 @@ def _avatar(arguments: Arguments, avatar: Path, dataset: Path, out: Path) -> Non
         identity_network=arguments.identity_network,
         peers=arguments.peer,
         sync_expert=arguments.sync_expert,
+        syncnet=arguments.syncnet,
     )
     report = evaluate(avatar, dataset, out, options)
     print(
@@ -170,6 +173,7 @@ def _videos(arguments: Arguments, pred: Path, truth: Path, out: Path) -> None:
         truth_landmarks=arguments.truth_landmarks,
         workers=arguments.workers,
         sync_expert=arguments.sync_expert,
+        syncnet=arguments.syncnet,
         quiet=arguments.still,
     )
     report = evaluate_videos(pred, truth, out, options)

@@ -79,7 +79,7 @@ def avatar_report(
         reader=_reader_info(dataset, done, reader.name),
         sync=None if scene.sync is None else scene.sync.info(),
         not_measured=_missing(rows, done, instruments, scene, train_seconds, run.render_fps),
-        notes=notes(reader.name, run.drive),
+        notes=notes(reader.name, run.drive, bool(scene.lse.curves)),
     )
 
 
@@ -97,6 +97,7 @@ def _missing(
         "the dataset holds no sound" if scene.heard.energy is None else None,
         None,
         None if scene.sync is None else scene.sync.missing,
+        scene.lse.missing,
         frozenset(n for n, row in done.rows.items() if row.without_face == len(done.frames)),
         frozenset(region for boxes in done.boxes for region in boxes),
     )

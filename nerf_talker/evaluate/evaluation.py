@@ -19,7 +19,15 @@ from nerf_talker.evaluate.boxes import mean_boxes
 from nerf_talker.evaluate.figures import Scene
 from nerf_talker.evaluate.folder import prepare_folder
 from nerf_talker.evaluate.kept import KeptFrames, Shown, shown_frames
-from nerf_talker.evaluate.measurement import Instruments, Measurement, Watcher, measure
+from nerf_talker.evaluate.lse import open_lse
+from nerf_talker.evaluate.measurement import (
+    Instruments,
+    Measurement,
+    Watcher,
+    Witness,
+    measure,
+    told,
+)
 from nerf_talker.evaluate.networks import NetworkFiles, open_networks
 from nerf_talker.evaluate.page import REPORT_FILES, write_report
 from nerf_talker.evaluate.peers import Peers, open_peers, peer_pictures
@@ -30,7 +38,7 @@ from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import Report
 from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.evaluate.speech_expert import expected_gaps
-from nerf_talker.evaluate.sync_witness import SyncWitness, open_witness
+from nerf_talker.evaluate.sync_witness import open_witness
 from nerf_talker.evaluate.videos import lossless_video
 from nerf_talker.train.avatar import load_avatar
 from nerf_talker.train.driving import Drive
@@ -55,6 +63,7 @@ class EvaluateOptions:
         identity_network: TorchScript of the face embedding.
         peers: Videos of other systems on the same frames, ``NAME=VIDEO`` each.
         sync_expert: A lip-sync expert to use instead of the dataset's own.
+        syncnet: SyncNet's published checkpoint, for LSE-C and LSE-D.
     """
 
     drive: Drive = "audio"
@@ -66,6 +75,7 @@ class EvaluateOptions:
     identity_network: Path | None = None
     peers: tuple[str, ...] = ()
     sync_expert: Path | None = None
+    syncnet: Path | None = None
 
     def networks(self) -> NetworkFiles:
         """Where networks come from."""
@@ -146,7 +156,7 @@ def evaluate_frames(
         AvatarError: The renderer's frames do not fit.
         InputError: The report folder cannot be made, there is no folder ``options.models``, or a
             peer's video does not fit.
-        WeightsError: The file ``options.sync_expert`` cannot be used.
+        WeightsError: ``options.sync_expert`` or ``options.syncnet`` cannot be used.
     """
     if options.models is not None and not options.models.is_dir():
         raise InputError(f"{options.models}: no such folder; give one that holds model files")
@@ -157,11 +167,12 @@ def evaluate_frames(
         kept.prepare()
     instruments = open_instruments(dataset, frames, options.networks())
     witness = open_witness(dataset, options.sync_expert, options.quiet)
+    syncnet = open_lse(options.syncnet, dataset)
     wanted = frames if kept is None else kept.missing(frames)
     portraits = TimedPortraits(rendered, wanted, dataset.manifest.size)
     compared = shown_frames(dataset, frames, portraits, kept)
     sound, fps = _split_sound(dataset, frames), dataset.manifest.fps
-    given = (compared, instruments, peers, sound, witness)
+    given = (compared, instruments, peers, sound, told(witness.see, syncnet.see))
     done = _measured(dataset, frames, *given, report_dir, options)
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
@@ -175,6 +186,7 @@ def evaluate_frames(
         fps,
         instruments.reader.missing_landmarks is None,
         witness.verdict(dataset, frames),
+        syncnet.judge(sound),
     )
     run = AvatarRun(options.split, options.drive, metadata, portraits.fps)
     report = avatar_report(dataset, done, instruments, scene, run)
@@ -191,7 +203,7 @@ def _measured(
     instruments: Instruments,
     peers: Peers,
     sound: Sound | None,
-    witness: SyncWitness,
+    witness: Witness,
     report_dir: Path,
     options: EvaluateOptions,
 ) -> Measurement:
@@ -203,7 +215,7 @@ def _measured(
         watchers: list[Watcher] = [lambda truth, own, head_only: player.add(truth, own)]
         if options.save_video:
             watchers.append(_video_watcher(stack, report_dir, dataset))
-        seen = (watchers, others, options.quiet, witness.see)
+        seen = (watchers, others, options.quiet, witness)
         done = measure(dataset, frames, compared, instruments, *seen)
     done.clip = player.clip
     return done

@@ -25,7 +25,13 @@ from nerf_talker.evaluate.metrics.silence import closed_in_silence
 from nerf_talker.evaluate.metrics.smoothness import smoothness
 from nerf_talker.evaluate.rows import Heard, Row
 from nerf_talker.evaluate.schema import Metrics, TruthFigures
-from nerf_talker.evaluate.sync_report import NO_VERDICT, SyncFigures, SyncVerdict
+from nerf_talker.evaluate.sync_report import (
+    NO_LSE,
+    NO_VERDICT,
+    LseVerdict,
+    SyncFigures,
+    SyncVerdict,
+)
 from nerf_talker.geometry.mesh import LIPS
 
 
@@ -41,6 +47,7 @@ class Scene:
         fps: Frames per second.
         knows_faces: Whether the reader can tell that a frame shows no face.
         sync: What the lip-sync expert says; None where there is none.
+        lse: What the user's SyncNet says.
     """
 
     truth: Film
@@ -50,6 +57,7 @@ class Scene:
     fps: float
     knows_faces: bool
     sync: SyncVerdict | None = None
+    lse: LseVerdict = NO_LSE
 
 
 def row_metrics(row: Row, scene: Scene, name: str = "own") -> Metrics:
@@ -74,6 +82,7 @@ def row_metrics(row: Row, scene: Scene, name: str = "own") -> Metrics:
         lipgap_lag_frames=None if against_truth is None else against_truth.best_lag,
         lipgap_std_ratio=std_ratio(gaps, true_gaps),
         **sync_figures(scene, name),
+        **scene.lse.figures(name),
         loudness_offset_frames=None if against_sound is None else against_sound.best_lag,
         loudness_confidence=None if against_sound is None else against_sound.confidence,
         speech_offset_frames=None if against_speech is None else against_speech.best_lag,
@@ -99,6 +108,7 @@ def truth_figures(scene: Scene) -> TruthFigures:
     return TruthFigures(
         lipgap_std=float(known.std()) if known.size else None,
         **sync_figures(scene, "truth"),
+        **scene.lse.figures("truth"),
         loudness_offset_frames=None if energy is None else energy.best_lag,
         loudness_confidence=None if energy is None else energy.confidence,
         speech_offset_frames=None if speech is None else speech.best_lag,

@@ -36,6 +36,7 @@ class Gaps:
         sound: Why there is no sound, None when there is.
         expert: Why there is no speech expert, None when there is.
         sync: Why there is no lip-sync expert, None when there is.
+        lse: Why there is no SyncNet, None when there is.
         blind: Rows in which no frame shows a face in both pictures.
         regions: Regions that lay in at least one frame.
     """
@@ -45,6 +46,7 @@ class Gaps:
     sound: str | None
     expert: str | None
     sync: str | None
+    lse: str | None
     blind: frozenset[str]
     regions: frozenset[str]
 
@@ -60,6 +62,8 @@ class Gaps:
             return "too few frames with a face" if figure == "identity" else "too few frames"
         if figure.startswith("sync") and self.sync is not None:
             return self.sync
+        if figure.startswith("lse"):
+            return self.lse or "judged are the own row, peers and the truth only"
         if figure.startswith(("loudness", "closed")) and self.sound is not None:
             return self.sound
         if figure.startswith("speech") and self.expert is not None:

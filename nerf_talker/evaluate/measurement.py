@@ -163,6 +163,16 @@ def measure(
     return done
 
 
+def told(*witnesses: Witness) -> Witness:
+    """A witness that passes on to several."""
+
+    def tell(row: str, picture: ByteArray, frame: int) -> None:
+        for witness in witnesses:
+            witness(row, picture, frame)
+
+    return tell
+
+
 def true_frame(
     picture: ByteArray,
     reading: Reading | None,

@@ -18,9 +18,21 @@ _SHARED = (
     "gradient energy and variance over time with the truth's: 1 is equal.",
 )
 
+SYNCNET_NOTE = (
+    "lse_c and lse_d are LSE-C and LSE-D by the SyncNet checkpoint that was given, with the "
+    "published windows, lags and padding; the face box comes from landmarks in place of the S3FD "
+    "detector, so compare with the truth's figures before comparing with a paper's."
+)
 
-def notes(reader: str, drive: Drive) -> list[str]:
-    """Which variant each figure is; the modules of this package hold the full definitions."""
+
+def notes(reader: str, drive: Drive, syncnet: bool = False) -> list[str]:
+    """Which variant each figure is; the modules of this package hold the full definitions.
+
+    Args:
+        reader: Name of the lip reader.
+        drive: What moved the mouth.
+        syncnet: Whether the user's SyncNet judged.
+    """
     boxes = "detected" if reader == "mediapipe" else "tracked"
     lines = [
         "own is the talker's own head, torso and background; no true pixel is pasted in. "
@@ -47,16 +59,19 @@ def notes(reader: str, drive: Drive) -> list[str]:
             "Lip gaps were read by a regression from the mouth's picture, fitted on the training "
             "frames of this dataset; its accuracy on the true frames is stated under reader."
         )
-    return lines
+    return [*lines, SYNCNET_NOTE] if syncnet else lines
 
 
-def pair_notes(reader: str, alignment: Sequence[str], judged: bool = False) -> list[str]:
+def pair_notes(
+    reader: str, alignment: Sequence[str], judged: bool = False, syncnet: bool = False
+) -> list[str]:
     """The notes of a report on two videos.
 
     Args:
         reader: Name of the lip reader.
         alignment: How the videos were brought together.
         judged: Whether a lip-sync expert judged them.
+        syncnet: Whether the user's SyncNet judged them.
     """
     lines = [
         *alignment,
@@ -80,4 +95,4 @@ def pair_notes(reader: str, alignment: Sequence[str], judged: bool = False) -> l
             "features than logmel40 knows nothing; compare with the truth's figures, and never put "
             "them beside LSE-C or LSE-D."
         )
-    return lines
+    return [*lines, SYNCNET_NOTE] if syncnet else lines

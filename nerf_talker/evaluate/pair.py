@@ -19,20 +19,19 @@ from nerf_talker.evaluate.film import Film
 from nerf_talker.evaluate.folder import prepare_folder
 from nerf_talker.evaluate.gallery import Gallery
 from nerf_talker.evaluate.gaps import Gaps, not_measured
-from nerf_talker.evaluate.measurement import Measurement
+from nerf_talker.evaluate.measurement import Measurement, told
 from nerf_talker.evaluate.networks import NO_NETWORKS, NetworkFiles, open_networks
 from nerf_talker.evaluate.notes import pair_notes
 from nerf_talker.evaluate.page import REPORT_FILES, write_report
 from nerf_talker.evaluate.pair_chunks import ChunkStore, PairJob, cores, gathered, measure_all
-from nerf_talker.evaluate.pair_sync import open_pair_expert, pair_verdict, pair_witness
+from nerf_talker.evaluate.pair_sync import PairJudges, open_judges, pair_verdict
 from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.rows import Heard, Row, TruthFrame
 from nerf_talker.evaluate.schema import ReaderInfo, Report, Speed
 from nerf_talker.evaluate.sound import FULL_SCALE, Sound, log_energy
 from nerf_talker.evaluate.supplied import ReaderFiles
-from nerf_talker.evaluate.sync_report import SyncVerdict
+from nerf_talker.evaluate.sync_report import LseVerdict, SyncVerdict
 from nerf_talker.evaluate.video_file import VideoFile
-from nerf_talker.losses.sync_expert import SyncExpert
 
 SOUND_RATE = 16000
 NO_DATASET = "needs a dataset whose training frames it can learn from"
@@ -49,6 +48,7 @@ class PairOptions:
         truth_landmarks: The user's landmarks of the truth, None for MediaPipe.
         workers: Processes, 0 for one per processor.
         sync_expert: A lip-sync expert that ``evaluate`` left in a dataset's cache, None for none.
+        syncnet: SyncNet's published checkpoint, None for none.
         quiet: No progress bar.
     """
 
@@ -58,6 +58,7 @@ class PairOptions:
     truth_landmarks: Path | None = None
     workers: int = 1
     sync_expert: Path | None = None
+    syncnet: Path | None = None
     quiet: bool = True
 
 
@@ -83,7 +84,7 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
     job = _job(Pairing.of(VideoFile.open(pred), VideoFile.open(truth)), options)
     # What is missing is told, and files that do not fit are refused, before any work.
     missing = open_networks(job.networks).missing
-    expert = open_pair_expert(options.sync_expert)
+    judges = open_judges(options.sync_expert, options.syncnet, job.pairing.truth.fps)
     own_marks = options.truth_landmarks is not None
     readers = job.truth_reader.open(fetch=True), job.pred_reader.open(fetch=own_marks)
     blind = readers[0].missing_landmarks or readers[1].missing_landmarks
@@ -93,11 +94,12 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
     with tqdm(total=len(job.pairing), desc="evaluate", disable=options.quiet) as bar:
         for chunk in measure_all(job, store, options.workers or cores()):
             bar.update(len(chunk))
-    done, verdict = _picture_pass(job, store, sound, expert)
+    done, verdict, lse = _picture_pass(job, store, sound, judges)
     fps = job.pairing.truth.fps
     energy = None if sound is None else log_energy(sound, done.frames, fps)
     heard, width = Heard(energy, None), job.pairing.truth.width
-    scene = Scene(done.truth, mean_boxes(done.boxes), heard, width, fps, blind is None, verdict)
+    boxes = mean_boxes(done.boxes)
+    scene = Scene(done.truth, boxes, heard, width, fps, blind is None, verdict, lse)
     done.seconds = perf_counter() - start
     gaps = Gaps(
         missing,
@@ -105,6 +107,7 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
         "there is no sound" if sound is None else None,
         NO_DATASET,
         verdict.missing,
+        lse.missing,
         frozenset(["own"] if done.rows["own"].without_face == len(done.frames) else []),
         frozenset(region for boxes in done.boxes for region in boxes),
     )
@@ -140,15 +143,16 @@ def _sound(pairing: Pairing, audio: Path | None) -> Sound | None:
 
 
 def _picture_pass(
-    job: PairJob, store: ChunkStore, sound: Sound | None, expert: SyncExpert | None
-) -> tuple[Measurement, SyncVerdict]:
-    """Put the numbers together and go through the pictures once more, for page and expert."""
+    job: PairJob, store: ChunkStore, sound: Sound | None, judges: PairJudges
+) -> tuple[Measurement, SyncVerdict, LseVerdict]:
+    """Put the numbers together and go through the pictures once more, for page and judges."""
     pairing = job.pairing
     frames = range(len(pairing))
     row, film = Row(NO_NETWORKS), Film()
     boxes = gathered(job, store, row, film)
     done = Measurement(frames, {"own": row}, film, Gallery(frames), boxes=boxes)
-    witness = pair_witness(expert, film, sound)
+    witness, syncnet = judges.witnesses(film, sound)
+    see = told(witness.see, syncnet.see)
     whole, mouth = row.film.column("psnr.frame"), row.film.column("psnr.mouth")
     matches = list(pairing.matches)
     pictures = zip(
@@ -158,13 +162,14 @@ def _picture_pass(
         for number, true, other in pictures:
             own = pairing.fitted(other)
             player.add(true, own)
-            witness.see("truth", true, number)
-            witness.see("own", own, number)
+            see("truth", true, number)
+            see("own", own, number)
             score = whole[number] if np.isnan(mouth[number]) else mouth[number]
             shown = TruthFrame(true, boxes[number], None, False, {})
             done.show(number, shown, own, None, float(score))
     done.clip = player.clip
-    return done, pair_verdict(witness, sound, frames, pairing.truth.fps)
+    verdict = pair_verdict(witness, sound, frames, pairing.truth.fps)
+    return done, verdict, syncnet.judge(sound)
 
 
 def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: str) -> Report:
@@ -200,5 +205,5 @@ def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: s
         alignment=alignment,
         sync=sync,
         not_measured=reasons,
-        notes=pair_notes(reader, alignment.notes, sync is not None),
+        notes=pair_notes(reader, alignment.notes, sync is not None, bool(scene.lse.curves)),
     )

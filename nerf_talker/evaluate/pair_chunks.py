@@ -1,9 +1,8 @@
 """Measuring two videos in chunks: side by side in processes, and resumable.
 
-A chunk is :data:`CHUNK` frames, whoever measures it, and its face finder starts
-:data:`LEAD` frames earlier, since it follows a face from frame to frame. So the numbers depend
-neither on the number of processes nor on where a run was stopped. A finished chunk lies in a hidden
-folder of the report until the report is there.
+A chunk is :data:`CHUNK` frames, whoever measures it, and no frame's figures depend on another
+frame, so the numbers depend neither on the number of processes nor on where a run was stopped. A
+finished chunk lies in a hidden folder of the report until the report is there.
 """
 
 from __future__ import annotations
@@ -36,11 +35,10 @@ from nerf_talker.types import PixelBox
 from nerf_talker.weights.checks import file_sha256
 
 CHUNK = 60
-LEAD = 5
 WORTHWHILE = 3
 """Chunks from which on starting other processes pays."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Changes when what a chunk holds or how it is measured changes."""
 
 
@@ -112,14 +110,13 @@ def measure_chunk(job: PairJob, chunk: range) -> Arrays:
     # Whoever made the job has tried the network already.
     networks = open_networks(job.networks, fetch=False)
     film, row, boxes = Film(), Row(networks), []
-    pairing, first = job.pairing, max(chunk.start - LEAD, 0)
-    numbers = range(first, chunk.stop)
-    matches = list(pairing.matches[first : chunk.stop])
+    pairing = job.pairing
+    matches = list(pairing.matches[chunk.start : chunk.stop])
     readers = [files.open(fetch=False) for files in (job.truth_reader, job.pred_reader)]
     with readers[0].video() as truth_eyes, readers[1].video() as pred_eyes:
         pairs = zip(
-            numbers,
-            pairing.truth.pictures(list(numbers)),
+            chunk,
+            pairing.truth.pictures(list(chunk)),
             matches,
             pairing.pred.pictures(matches),
             strict=True,
@@ -128,8 +125,6 @@ def measure_chunk(job: PairJob, chunk: range) -> Arrays:
             predicted = pairing.fitted(other)
             reading = truth_eyes.read(picture, number)
             seen = pred_eyes.read(predicted, match)
-            if number < chunk.start:
-                continue
             slow = number % SLOW_EVERY == 0
             truth = true_frame(picture, reading, networks, slow, None)
             film.add(picture, reading, truth.boxes, networks, slow)

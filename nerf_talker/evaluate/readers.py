@@ -88,7 +88,11 @@ def open_reader(dataset: Dataset, frames: range, models: Path | None = None) -> 
 
 
 class MediaPipeReader:
-    """MediaPipe's FaceLandmarker in video mode on pictures of at least 256 pixels.
+    """MediaPipe's FaceLandmarker on pictures of at least 256 pixels, each by itself.
+
+    In its video mode it smooths over time: on 300 true frames of a real clip that made the lip gap
+    0.39 frames late and 7 % smaller in deviation than picture by picture (measured), for 10 % less
+    time. Preprocessing reads picture by picture too.
 
     Smaller pictures are enlarged first. At 256 pixels the lips differ from those found at 512 by
     0.14 px (LMD at the 512 scale, measured), so larger ones are read as they are.
@@ -127,7 +131,7 @@ class MediaPipeReader:
             base_options=tasks.BaseOptions(model_asset_path=str(self._path)),
             num_faces=1,
             output_face_blendshapes=True,
-            running_mode=vision.RunningMode.VIDEO,
+            running_mode=vision.RunningMode.IMAGE,
         )
         landmarker = vision.FaceLandmarker.create_from_options(options)
         try:
@@ -139,16 +143,12 @@ class MediaPipeReader:
 _READ_AT = 256
 """Pixels of width below which pictures are enlarged before detection."""
 
-_TICK = 40
-"""Milliseconds between frames told to MediaPipe, whose smoothing assumes video rate."""
-
 
 class _MediaPipeVideo:
-    """One FaceLandmarker with its running clock."""
+    """One FaceLandmarker; it remembers nothing between frames."""
 
     def __init__(self, landmarker: object) -> None:
         self._landmarker = landmarker
-        self._clock = 0
 
     def read(self, picture: ByteArray, frame: int) -> Reading | None:
         """See :class:`FrameReader`."""
@@ -161,8 +161,7 @@ class _MediaPipeVideo:
             size = (width * scale, height * scale)
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
         image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
-        result = self._landmarker.detect_for_video(image, self._clock)  # type: ignore[attr-defined]
-        self._clock += _TICK
+        result = self._landmarker.detect(image)  # type: ignore[attr-defined]
         if not result.face_landmarks:
             return None
         unit = np.array([width, height, width], np.float32)

@@ -17,7 +17,7 @@ from nerf_talker.data.manifest import SplitName
 from nerf_talker.evaluate.figure_groups import MotionFigures, Regions
 from nerf_talker.train.driving import Drive
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Metrics(StrictModel):
@@ -39,6 +39,9 @@ class Metrics(StrictModel):
             ``sync.expert``; see :mod:`nerf_talker.evaluate.sync_curve`.
         sync_confidence: Median minus minimum of the expert's distance over lags.
         sync_distance: That minimum.
+        lse_offset_frames: Frames by which the mouth is late, by the user's SyncNet.
+        lse_c: Its LSE-C, the confidence; see :mod:`nerf_talker.evaluate.lse`.
+        lse_d: Its LSE-D, the distance.
         loudness_offset_frames: Best lag of the lip gap against the sound's log energy.
         loudness_confidence: Peak minus median of that correlation over lags.
         speech_offset_frames: Best lag against the lip gap that the speech expert expects.
@@ -69,6 +72,9 @@ class Metrics(StrictModel):
     sync_offset_frames: int | None = None
     sync_confidence: float | None = None
     sync_distance: float | None = None
+    lse_offset_frames: int | None = None
+    lse_c: float | None = None
+    lse_d: float | None = None
     loudness_offset_frames: int | None = None
     loudness_confidence: float | None = None
     speech_offset_frames: int | None = None
@@ -92,6 +98,9 @@ class TruthFigures(StrictModel):
         sync_offset_frames: As in the rows.
         sync_confidence: As in the rows.
         sync_distance: As in the rows.
+        lse_offset_frames: As in the rows.
+        lse_c: As in the rows.
+        lse_d: As in the rows.
         loudness_offset_frames: As in the rows.
         loudness_confidence: As in the rows.
         speech_offset_frames: As in the rows.
@@ -108,6 +117,9 @@ class TruthFigures(StrictModel):
     sync_offset_frames: int | None = None
     sync_confidence: float | None = None
     sync_distance: float | None = None
+    lse_offset_frames: int | None = None
+    lse_c: float | None = None
+    lse_d: float | None = None
     loudness_offset_frames: int | None = None
     loudness_confidence: float | None = None
     speech_offset_frames: int | None = None

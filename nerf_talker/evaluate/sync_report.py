@@ -21,6 +21,39 @@ class SyncFigures(TypedDict):
     sync_distance: float | None
 
 
+class LseFigures(TypedDict):
+    """SyncNet's figures of one row; see :class:`nerf_talker.evaluate.schema.Metrics`."""
+
+    lse_offset_frames: int | None
+    lse_c: float | None
+    lse_d: float | None
+
+
+@dataclass(frozen=True)
+class LseVerdict:
+    """What the user's SyncNet says.
+
+    Attributes:
+        curves: By row, the truth's among them; empty where nothing could be judged.
+        missing: Why there are none.
+    """
+
+    curves: Mapping[str, SyncCurve]
+    missing: str | None = None
+
+    def figures(self, row: str) -> LseFigures:
+        """The ``lse_*`` figures of a row, for its metrics."""
+        curve = self.curves.get(row)
+        return {
+            "lse_offset_frames": None if curve is None else curve.offset,
+            "lse_c": None if curve is None else curve.confidence,
+            "lse_d": None if curve is None else curve.distance,
+        }
+
+
+NO_LSE = LseVerdict({}, "no SyncNet checkpoint was given (--syncnet)")
+
+
 @dataclass(frozen=True)
 class SyncVerdict:
     """The curves of one evaluation.

@@ -40,6 +40,11 @@ EXPERT = (
     Column("sync_confidence", "conf ↑", 2),
     Column("sync_distance", "dist ↓", 2),
 )
+SYNCNET = (
+    Column("lse_offset_frames", "SyncNet lag → 0", 0),
+    Column("lse_c", "LSE-C ↑", 2),
+    Column("lse_d", "LSE-D ↓", 2),
+)
 SPEECH = (
     Column("speech_offset_frames", "speech lag", 0),
     Column("speech_confidence", "conf ↑", 2),
@@ -64,6 +69,7 @@ def columns(reports: Sequence[Report]) -> list[Column]:
     return [
         *PICTURE,
         *(EXPERT if "avatar" in kinds or any(report.sync for report in reports) else ()),
+        *(SYNCNET if any(report.metrics.lse_c is not None for report in reports) else ()),
         *(SPEECH if "avatar" in kinds else ()),
         *(LOUDNESS if "videos" in kinds else ()),
         *STEADINESS,

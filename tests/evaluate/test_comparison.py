@@ -92,7 +92,7 @@ def test_schema_describes_every_key_and_a_report_fits_it(reports):
             assert entry.get("description", "").endswith((".", "older")), name
     content = json.loads((reports[0] / "report.json").read_text())
     assert set(content) == set(schema["properties"])
-    assert Report.model_validate(content).schema_version == 2
+    assert Report.model_validate(content).schema_version == 3
     validator = pytest.importorskip("jsonschema", reason="jsonschema is not here")
     validator.validate(content, schema)
 

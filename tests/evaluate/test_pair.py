@@ -68,7 +68,7 @@ def test_report_of_two_videos_reads_back_and_explains_every_null(alike):
     report, out = alike
     content = json.loads((out / "report.json").read_text())
     assert Report.model_validate(content) == report
-    assert content["schema_version"] == 2 and content["kind"] == "videos"
+    assert content["schema_version"] == 3 and content["kind"] == "videos"
     assert content["head_only"] is None and content["baselines"] is None
     for path, value in flat(report.metrics).items():
         wild = f"regions.*.{path.rsplit('.', 1)[-1]}"

@@ -27,6 +27,10 @@ def test_mediapipe_reads_a_real_face(shared_clip):
             assert a.landmarks.shape == (478, 3) and a.blendshapes.shape == (52,)
             assert np.abs(a.landmarks / 4 - b.landmarks).mean() < 1.5
         assert large_video.read(np.zeros((512, 512, 3), np.uint8), 4) is None
+    with reader.video() as backwards, reader.video() as forwards:
+        there = [forwards.read(frame, k).landmarks for k, frame in enumerate(frames)]
+        back = [backwards.read(frame, k).landmarks for k, frame in enumerate(frames[::-1])]
+    assert np.array_equal(there, back[::-1]), "a frame's reading depends on the frames before it"
 
 
 def test_a_face_mediapipe_cannot_see_is_read_by_regression(toy):
