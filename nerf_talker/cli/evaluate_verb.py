@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 class Arguments:
     """Measure an avatar on held-out frames of a dataset, or any video against another.
 
-    Four uses: RUN_OR_AVATAR --dataset DATASET -o DIR; --pred VIDEO --truth VIDEO -o DIR;
-    --compare REPORT_DIR REPORT_DIR ... -o DIR; --schema. The first two write report.json,
-    report.html and frames.csv, the third compare.html and compare.csv.
+    Five uses: RUN_OR_AVATAR --dataset DATASET -o DIR; --pred VIDEO --truth VIDEO -o DIR;
+    --pred VIDEO -o DIR, against its own sound; --compare REPORT_DIR REPORT_DIR ... -o DIR;
+    --schema. The first three write report.json, report.html and frames.csv, the fourth
+    compare.html and compare.csv.
 
     Attributes:
         avatar: Run folder or avatar file.
         dataset: Dataset folder whose frames are the truth.
-        pred: Video of any system, to be measured against --truth.
+        pred: Video of any system, to be measured against --truth, or alone against its sound.
         truth: True video; its clock and size are those of the report.
         compare: Finished report folders to put on one page.
         schema: Print the JSON Schema of report.json and end.
@@ -33,15 +34,15 @@ class Arguments:
         split: Time range of the dataset's clip to measure.
         save_video: Also write pred.mkv, pred_head_only.mkv, truth.mkv and speech.wav, lossless.
         peer: Videos of other systems on the frames of truth.mkv, each a row of the avatar's table.
-        audio: Sound of the true video, if not its own.
+        audio: Sound of the true video, or of --pred alone, if not its own.
         pred_landmarks: NPZ or NPY of (frames, 478, 2 or 3) pixels of --pred, instead of MediaPipe.
         truth_landmarks: The same of --truth.
         workers: Processes that measure two videos; 0 is one per processor, at most four.
         models: Folder to look for model files in first.
         fid_network: TorchScript from (1, 3, H, W) uint8 RGB to features, for FID and KID.
         identity_network: TorchScript from (1, 3, 112, 112) RGB in [-1, 1] to a face embedding.
-        sync_expert: Lip-sync expert to use, from a dataset's cache; an avatar is judged by its
-            dataset's own, learned once, when not given, and two videos by none.
+        sync_expert: Lip-sync expert to use: a file from a dataset's cache, or that dataset; an
+            avatar is judged by its dataset's own, learned once, when not given, videos by none.
         syncnet: SyncNet's published checkpoint (syncnet_v2.model), for true LSE-C and LSE-D.
         quiet: No progress bar.
     """
@@ -85,13 +86,13 @@ class Arguments:
         ]
         if sum(uses) != 1:
             return (
-                "give one of: RUN_OR_AVATAR --dataset DATASET, --pred VIDEO --truth VIDEO, "
+                "give one of: RUN_OR_AVATAR --dataset DATASET, --pred VIDEO [--truth VIDEO], "
                 "--compare REPORT_DIR REPORT_DIR, --schema"
             )
         if uses[0] and (self.avatar is None or self.dataset is None):
             return "an avatar needs --dataset, and a dataset an avatar"
-        if uses[1] and (self.pred is None or self.truth is None):
-            return "--pred and --truth need each other"
+        if uses[1] and self.pred is None:
+            return "--truth needs --pred"
         if uses[2] and len(self.compare) < 2:
             return "--compare needs two or more report folders"
         if not self.schema and self.out is None:
@@ -103,10 +104,12 @@ class Arguments:
         default = Arguments()
         only = {
             "an avatar": (avatar, ("drive", "split", "save_video", "peer")),
-            "two videos": (videos, ("audio", "pred_landmarks", "truth_landmarks", "workers")),
+            "videos": (videos, ("audio", "pred_landmarks")),
+            "two videos": (self.truth is not None, ("truth_landmarks", "workers")),
+            "an avatar or videos": (avatar or videos, ("models", "sync_expert", "syncnet")),
             "an avatar or two videos": (
-                avatar or videos,
-                ("models", "fid_network", "identity_network", "sync_expert", "syncnet"),
+                avatar or self.truth is not None,
+                ("fid_network", "identity_network"),
             ),
         }
         for use, (chosen, names) in only.items():
@@ -131,6 +134,8 @@ def run(argv: list[str]) -> int:
         _compare(arguments.compare, arguments.out)
     elif arguments.pred is not None and arguments.truth is not None and arguments.out is not None:
         _videos(arguments, arguments.pred, arguments.truth, arguments.out)
+    elif arguments.pred is not None and arguments.out is not None:
+        _video(arguments, arguments.pred, arguments.out)
     elif arguments.avatar is not None and arguments.dataset is not None and arguments.out:
         _avatar(arguments, arguments.avatar, arguments.dataset, arguments.out)
     return 0
@@ -183,6 +188,27 @@ def _videos(arguments: Arguments, pred: Path, truth: Path, out: Path) -> None:
     )
     for note in [] if report.alignment is None else report.alignment.notes:
         print(note)
+    print(report_text(report))
+    print(f"report: {out / 'report.html'}")
+
+
+def _video(arguments: Arguments, pred: Path, out: Path) -> None:
+    from nerf_talker.cli.report_text import report_text
+    from nerf_talker.evaluate import SoloOptions, evaluate_video
+
+    options = SoloOptions(
+        audio=arguments.audio,
+        models=arguments.models,
+        pred_landmarks=arguments.pred_landmarks,
+        sync_expert=arguments.sync_expert,
+        syncnet=arguments.syncnet,
+        quiet=arguments.still,
+    )
+    report = evaluate_video(pred, out, options)
+    print(
+        f"{report.frames} frames, {report.size}x{report.height} pixels, without a truth, "
+        f"lips read by {report.reader.name}{_judge(report)}"
+    )
     print(report_text(report))
     print(f"report: {out / 'report.html'}")
 

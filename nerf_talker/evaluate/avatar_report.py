@@ -10,7 +10,8 @@ import numpy as np
 
 from nerf_talker.data.manifest import SplitName
 from nerf_talker.evaluate.environment import environment
-from nerf_talker.evaluate.figures import Scene, row_metrics, truth_figures
+from nerf_talker.evaluate.figures import row_metrics, truth_figures
+from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.gaps import Gaps, not_measured
 from nerf_talker.evaluate.lips import correlation
 from nerf_talker.evaluate.measurement import ROWS, Instruments, Measurement

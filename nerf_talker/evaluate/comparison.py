@@ -30,7 +30,7 @@ from nerf_talker.evaluate.schema import Report
 from nerf_talker.evaluate.table import columns
 
 COMPARISON_FILES = ("compare.csv", "compare.html")
-FRAME_COLUMNS = {"frame", "lip_gap_truth"}
+FRAME_COLUMNS = {"frame", "lip_gap"}
 """What the curves need of a table of frames, whichever figures it holds."""
 
 STYLES = ("own", "other", "fourth", "fifth", "truth", "quiet")
@@ -73,7 +73,7 @@ def text_table(entries: Sequence[Entry]) -> str:
     shown = columns([entry.report for entry in entries])
     rows = [["", *(column.title for column in shown)]]
     for entry in entries:
-        values = [getattr(entry.report.metrics, column.figure) for column in shown]
+        values = [column.value(entry.report.metrics) for column in shown]
         cells = [number(v, c.digits) for v, c in zip(values, shown, strict=True)]
         rows.append([entry.name, *cells])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
@@ -205,7 +205,7 @@ def _curves(entries: Sequence[Entry]) -> str:
             for k, e in drawn
             for v in [e.frames[column]]
         ]
-        if column == "lip_gap" and lines:
+        if column == "lip_gap" and lines and "lip_gap_truth" in drawn[0][1].frames:
             lines.append(Line("truth", "truth", drawn[0][1].frames["lip_gap_truth"]))
             times.append(times[0])
         alike = [k for k, time in enumerate(times) if len(time) == len(times[0])]

@@ -16,7 +16,7 @@ from nerf_talker.drive.self_driven import render_frames
 from nerf_talker.errors import AvatarError, DatasetError, InputError
 from nerf_talker.evaluate.avatar_report import AvatarRun, avatar_report
 from nerf_talker.evaluate.boxes import mean_boxes
-from nerf_talker.evaluate.figures import Scene
+from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.folder import prepare_folder
 from nerf_talker.evaluate.kept import KeptFrames, Shown, shown_frames
 from nerf_talker.evaluate.lse import open_lse

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
-from nerf_talker.evaluate.boxes import REGIONS, Boxes
+from nerf_talker.evaluate.boxes import REGIONS
 from nerf_talker.evaluate.figure_groups import MotionFigures, RegionFigures, Regions
 from nerf_talker.evaluate.film import Film
+from nerf_talker.evaluate.film_figures import (
+    Scene,
+    film_figures,
+    known_mean,
+    live_figures,
+    without_face,
+)
 from nerf_talker.evaluate.lips import Series, correlation, lag_curve, std_ratio
 from nerf_talker.evaluate.metrics.activity import activity_ratio
 from nerf_talker.evaluate.metrics.blendshape_error import LOWER, UPPER, blendshape_error
-from nerf_talker.evaluate.metrics.blinks import Blinks, blinks, eye_openness
 from nerf_talker.evaluate.metrics.frechet import fid, kid
 from nerf_talker.evaluate.metrics.head_pose import pose_error
 from nerf_talker.evaluate.metrics.identity import cosine
@@ -21,50 +24,16 @@ from nerf_talker.evaluate.metrics.landmark_distance import FACE, eye_distance, l
 from nerf_talker.evaluate.metrics.mesh_error import mesh_error
 from nerf_talker.evaluate.metrics.psnr import mean_psnr
 from nerf_talker.evaluate.metrics.sharpness import sharpness_ratio
-from nerf_talker.evaluate.metrics.silence import closed_in_silence
 from nerf_talker.evaluate.metrics.smoothness import smoothness
-from nerf_talker.evaluate.rows import Heard, Row
+from nerf_talker.evaluate.rows import Row
 from nerf_talker.evaluate.schema import Metrics, TruthFigures
-from nerf_talker.evaluate.sync_report import (
-    NO_LSE,
-    NO_VERDICT,
-    LseVerdict,
-    SyncFigures,
-    SyncVerdict,
-)
 from nerf_talker.geometry.mesh import LIPS
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What all rows of a report share.
-
-    Attributes:
-        truth: The true frames' film.
-        boxes: Mean box of each region.
-        heard: What the sound says.
-        width: Frame width in pixels.
-        fps: Frames per second.
-        knows_faces: Whether the reader can tell that a frame shows no face.
-        sync: What the lip-sync expert says; None where there is none.
-        lse: What the user's SyncNet says.
-    """
-
-    truth: Film
-    boxes: Boxes
-    heard: Heard
-    width: int
-    fps: float
-    knows_faces: bool
-    sync: SyncVerdict | None = None
-    lse: LseVerdict = NO_LSE
 
 
 def row_metrics(row: Row, scene: Scene, name: str = "own") -> Metrics:
     """The figures of the row ``name``."""
     gaps, true_gaps = row.film.gap_series(), scene.truth.gap_series()
     against_truth = lag_curve(gaps, true_gaps)
-    against_sound, against_speech = scene.heard.curves(gaps)
     regions = _regions(row, scene)
     frames = min(len(row.film.features), len(scene.truth.features))
     enough = frames >= 2
@@ -76,18 +45,12 @@ def row_metrics(row: Row, scene: Scene, name: str = "own") -> Metrics:
         ssim=regions.frame.ssim,
         lpips=regions.frame.lpips,
         lpips_face=regions.face.lpips,
-        lmd=_mean(lip_distance(row.film, scene)),
+        lmd=known_mean(lip_distance(row.film, scene)),
         lipgap_corr=correlation(gaps, true_gaps),
         lipgap_corr_best=None if against_truth is None else against_truth.peak,
         lipgap_lag_frames=None if against_truth is None else against_truth.best_lag,
         lipgap_std_ratio=std_ratio(gaps, true_gaps),
-        **sync_figures(scene, name),
-        **scene.lse.figures(name),
-        loudness_offset_frames=None if against_sound is None else against_sound.best_lag,
-        loudness_confidence=None if against_sound is None else against_sound.confidence,
-        speech_offset_frames=None if against_speech is None else against_speech.best_lag,
-        speech_confidence=None if against_speech is None else against_speech.confidence,
-        jitter=row.film.jitter(scene.width),
+        **film_figures(row.film, scene, name),
         frames_without_face=row.without_face if scene.knows_faces else None,
         mouth_face_sharpness=_quotient(regions.mouth.sharpness_ratio, regions.face.sharpness_ratio),
         fid=fid(ours, true) if enough else None,
@@ -101,30 +64,13 @@ def row_metrics(row: Row, scene: Scene, name: str = "own") -> Metrics:
 
 def truth_figures(scene: Scene) -> TruthFigures:
     """What the same instruments say about the true frames."""
-    film, gaps = scene.truth, scene.truth.gap_series()
-    energy, speech = scene.heard.curves(gaps)
-    known = gaps[np.isfinite(gaps)]
-    blinking = _blinks(film, scene)
+    film = scene.truth
     return TruthFigures(
-        lipgap_std=float(known.std()) if known.size else None,
-        **sync_figures(scene, "truth"),
-        **scene.lse.figures("truth"),
-        loudness_offset_frames=None if energy is None else energy.best_lag,
-        loudness_confidence=None if energy is None else energy.confidence,
-        speech_offset_frames=None if speech is None else speech.best_lag,
-        speech_confidence=None if speech is None else speech.confidence,
-        jitter=film.jitter(scene.width),
-        cpbd=_mean(film.column("cpbd.frame")),
-        cpbd_face=_mean(film.column("cpbd.face")),
-        blinks_per_minute=None if blinking is None else blinking.per_minute,
-        blink_seconds=None if blinking is None else blinking.seconds,
-        closed_in_silence=_closed(film, scene),
+        **film_figures(film, scene, "truth"),
+        cpbd=known_mean(film.column("cpbd.frame")),
+        cpbd_face=known_mean(film.column("cpbd.face")),
+        **live_figures(film, scene),
     )
-
-
-def sync_figures(scene: Scene, name: str) -> SyncFigures:
-    """The ``sync_*`` figures of a row, or of the truth."""
-    return (scene.sync or NO_VERDICT).figures(name)
 
 
 def lip_distance(film: Film, scene: Scene) -> Series:
@@ -143,14 +89,14 @@ def _regions(row: Row, scene: Scene) -> Regions:
             active = activity_ratio(moved, true_moved, scene.boxes[region])
         return RegionFigures(
             psnr=mean_psnr(column(f"psnr.{region}")),
-            ssim=_mean(column(f"ssim.{region}")),
-            ms_ssim=_mean(column(f"ms_ssim.{region}")),
-            lpips=_mean(column(f"lpips.{region}")),
-            lpips_vgg=_mean(column(f"lpips_vgg.{region}")),
+            ssim=known_mean(column(f"ssim.{region}")),
+            ms_ssim=known_mean(column(f"ms_ssim.{region}")),
+            lpips=known_mean(column(f"lpips.{region}")),
+            lpips_vgg=known_mean(column(f"lpips_vgg.{region}")),
             sharpness_ratio=sharpness_ratio(
                 column(f"energy.{region}"), scene.truth.column(f"energy.{region}")
             ),
-            cpbd=_mean(column(f"cpbd.{region}")),
+            cpbd=known_mean(column(f"cpbd.{region}")),
             activity_ratio=active,
         )
 
@@ -164,39 +110,23 @@ def _motion(film: Film, scene: Scene) -> MotionFigures:
     both = np.isfinite(points).all((1, 2)) & np.isfinite(true).all((1, 2))
     mesh = mesh_error(points, true) if both.any() else None
     steady = smoothness(points, true, scene.width)
-    blinking = _blinks(film, scene)
     return MotionFigures(
-        lmd_eyes=_mean(lips / eye_distance(true)),
-        f_lmd=_mean(landmark_distance(points, true, FACE) * 512 / scene.width),
+        lmd_eyes=known_mean(lips / eye_distance(true)),
+        f_lmd=known_mean(landmark_distance(points, true, FACE) * 512 / scene.width),
         blendshape_error_upper=blendshape_error(scores, true_scores, UPPER),
         blendshape_error_lower=blendshape_error(scores, true_scores, LOWER),
-        lve_mm=None if mesh is None else _mean(mesh.lve_mm),
+        lve_mm=None if mesh is None else known_mean(mesh.lve_mm),
         lve_squared_mm2=None if mesh is None else mesh.lve_squared_mm2,
         fdd_mm=None if mesh is None else mesh.fdd_mm,
         fdd_abs_mm=None if mesh is None else mesh.fdd_abs_mm,
-        head_pose_error_deg=_mean(pose_error(points, true)),
+        head_pose_error_deg=known_mean(pose_error(points, true)),
         acceleration_ratio=steady.acceleration_ratio,
         acceleration_error=steady.acceleration_error,
         movement_ratio=steady.movement_ratio,
-        blinks_per_minute=None if blinking is None else blinking.per_minute,
-        blink_seconds=None if blinking is None else blinking.seconds,
-        closed_in_silence=_closed(film, scene),
-        frames_without_face_pred=_without_face(film, scene),
-        frames_without_face_truth=_without_face(scene.truth, scene),
+        **live_figures(film, scene),
+        frames_without_face_pred=without_face(film, scene),
+        frames_without_face_truth=without_face(scene.truth, scene),
     )
-
-
-def _blinks(film: Film, scene: Scene) -> Blinks | None:
-    return blinks(eye_openness(film.landmarks()), scene.fps)
-
-
-def _closed(film: Film, scene: Scene) -> float | None:
-    energy = scene.heard.energy
-    return None if energy is None else closed_in_silence(film.gap_series(), energy)
-
-
-def _without_face(film: Film, scene: Scene) -> int | None:
-    return int(np.isnan(film.gap_series()).sum()) if scene.knows_faces else None
 
 
 def _identity(film: Film, truth: Film) -> float | None:
@@ -207,9 +137,3 @@ def _identity(film: Film, truth: Film) -> float | None:
 
 def _quotient(above: float | None, below: float | None) -> float | None:
     return None if above is None or not below else above / below
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
-    """Mean of the frames that have a value; None when none has."""
-    known = values[~np.isnan(values)]
-    return float(np.mean(known)) if known.size else None

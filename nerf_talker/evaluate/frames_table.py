@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from nerf_talker.evaluate.boxes import REGIONS
-from nerf_talker.evaluate.figures import Scene, lip_distance
+from nerf_talker.evaluate.figures import lip_distance
+from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.lips import Series
 from nerf_talker.evaluate.measurement import Measurement
 from nerf_talker.evaluate.metrics.blinks import eye_openness
@@ -19,7 +20,11 @@ from nerf_talker.evaluate.metrics.mesh_error import mesh_error
 
 def frames_csv(done: Measurement, scene: Scene) -> str:
     """The table as text; an empty cell is a figure the frame does not have."""
-    columns = frame_columns(done, scene)
+    return columns_csv(frame_columns(done, scene))
+
+
+def columns_csv(columns: Mapping[str, Iterable[float]]) -> str:
+    """Columns of equal length as text, the first as it is, NaN as an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -96,3 +96,30 @@ def pair_notes(
             "them beside LSE-C or LSE-D."
         )
     return [*lines, SYNCNET_NOTE] if syncnet else lines
+
+
+def solo_notes(reader: str, judged: bool, syncnet: bool) -> list[str]:
+    """The notes of a report on one video without a truth.
+
+    Args:
+        reader: Name of the lip reader.
+        judged: Whether a lip-sync expert judged it.
+        syncnet: Whether the user's SyncNet judged it.
+    """
+    lines = [
+        f"There is no truth: the video is judged against its own sound. Lips read by {reader}. "
+        "Lags run over +-10 frames; positive means that the mouth is late.",
+        "speech_* sweeps the lip gap against the lip opening that nerf-talker's speech encoder "
+        "articulation39, which knows no person, hears in the sound; loudness_* against the log "
+        "energy per frame. The confidence is the peak of the correlation less its median over "
+        "lags; below about 0.1 the lag means nothing. A person's own recording, measured the same "
+        "way, shows what to expect of them.",
+        "lipgap_range runs from the 5th to the 95th percentile, in distances of the outer eye "
+        "corners; closed_in_silence is the share of silent frames whose lip gap is at most 0.03.",
+    ]
+    if judged:
+        lines.append(
+            f"sync_* come from the {EXPERT} that was given, learned on one person's recording over "
+            "lags of +-15 frames: it is sure of that person in that frame only. It is not SyncNet."
+        )
+    return [*lines, SYNCNET_NOTE] if syncnet else lines

@@ -10,7 +10,7 @@ import numpy as np
 from nerf_talker.atomic import atomic_path
 from nerf_talker.evaluate import page_pictures as pictures
 from nerf_talker.evaluate.charts import Line, chart
-from nerf_talker.evaluate.figures import Scene
+from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.frames_table import frames_csv
 from nerf_talker.evaluate.gallery import Exhibit
 from nerf_talker.evaluate.html_parts import document, fact_table, grid, image, quiet, section

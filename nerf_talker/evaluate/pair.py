@@ -9,13 +9,13 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
-from nerf_talker.audio.sound import read_sound_from
 from nerf_talker.errors import InputError
 from nerf_talker.evaluate.alignment import Pairing
 from nerf_talker.evaluate.boxes import mean_boxes
 from nerf_talker.evaluate.environment import environment
-from nerf_talker.evaluate.figures import Scene, row_metrics, truth_figures
+from nerf_talker.evaluate.figures import row_metrics, truth_figures
 from nerf_talker.evaluate.film import Film
+from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.folder import prepare_folder
 from nerf_talker.evaluate.gallery import Gallery
 from nerf_talker.evaluate.gaps import Gaps, not_measured
@@ -28,12 +28,11 @@ from nerf_talker.evaluate.pair_sync import PairJudges, open_judges, pair_verdict
 from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.rows import Heard, Row, TruthFrame
 from nerf_talker.evaluate.schema import ReaderInfo, Report, Speed
-from nerf_talker.evaluate.sound import FULL_SCALE, Sound, log_energy
+from nerf_talker.evaluate.sound import Sound, log_energy, video_sound
 from nerf_talker.evaluate.supplied import ReaderFiles
 from nerf_talker.evaluate.sync_report import LseVerdict, SyncVerdict
 from nerf_talker.evaluate.video_file import VideoFile
 
-SOUND_RATE = 16000
 NO_DATASET = "needs a dataset whose training frames it can learn from"
 
 
@@ -88,7 +87,7 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
     own_marks = options.truth_landmarks is not None
     readers = job.truth_reader.open(fetch=True), job.pred_reader.open(fetch=own_marks)
     blind = readers[0].missing_landmarks or readers[1].missing_landmarks
-    sound = _sound(job.pairing, options.audio)
+    sound = video_sound(job.pairing.truth, options.audio)
     prepare_folder(report_dir, REPORT_FILES)
     store = ChunkStore(report_dir, job)
     with tqdm(total=len(job.pairing), desc="evaluate", disable=options.quiet) as bar:
@@ -127,19 +126,6 @@ def _job(pairing: Pairing, options: PairOptions) -> PairJob:
         ),
         ReaderFiles(models, options.truth_landmarks, len(truth), 1.0),
     )
-
-
-def _sound(pairing: Pairing, audio: Path | None) -> Sound | None:
-    """The given sound, or the truth's own; None when the truth is silent."""
-    import av
-
-    path, start = (pairing.truth.path, pairing.truth.start) if audio is None else (audio, None)
-    if audio is None:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                return None
-    samples = read_sound_from(path, start, SOUND_RATE)
-    return Sound(np.round(samples * FULL_SCALE).astype(np.int16), SOUND_RATE)
 
 
 def _picture_pass(

@@ -34,6 +34,8 @@ class Metrics(StrictModel):
         lipgap_corr: Correlation of the lip gap with the truth's at lag 0.
         lipgap_corr_best: The same at the best lag.
         lipgap_lag_frames: Best lag against the truth, positive when late.
+        lipgap_std: Standard deviation of the lip gap, in distances of the outer eye corners.
+        lipgap_range: From its 5th to its 95th percentile.
         lipgap_std_ratio: Standard deviation of the lip gap over the truth's.
         sync_offset_frames: Frames by which the mouth is late, by the expert named in
             ``sync.expert``; see :mod:`nerf_talker.evaluate.sync_curve`.
@@ -68,6 +70,8 @@ class Metrics(StrictModel):
     lipgap_corr: float | None = None
     lipgap_corr_best: float | None = None
     lipgap_lag_frames: int | None = None
+    lipgap_std: float | None = None
+    lipgap_range: float | None = None
     lipgap_std_ratio: float | None = None
     sync_offset_frames: int | None = None
     sync_confidence: float | None = None
@@ -94,7 +98,8 @@ class TruthFigures(StrictModel):
     """What the same instruments say about the true frames, to judge the rows by.
 
     Attributes:
-        lipgap_std: Standard deviation of the lip gap.
+        lipgap_std: As in the rows.
+        lipgap_range: As in the rows.
         sync_offset_frames: As in the rows.
         sync_confidence: As in the rows.
         sync_distance: As in the rows.
@@ -114,6 +119,7 @@ class TruthFigures(StrictModel):
     """
 
     lipgap_std: float | None = None
+    lipgap_range: float | None = None
     sync_offset_frames: int | None = None
     sync_confidence: float | None = None
     sync_distance: float | None = None
@@ -220,31 +226,31 @@ class Report(StrictModel):
 
     Attributes:
         schema_version: Of this layout.
-        kind: An avatar against a dataset, or any two videos.
+        kind: An avatar against a dataset, any two videos, or one video without a truth.
         frames: Frames measured.
-        split: Time range of the dataset's clip; null for two videos.
+        split: Time range of the dataset's clip; null for videos.
         size: Width in pixels.
         height: Height in pixels, where it differs from the width.
         fps: Frames per second of the truth.
-        drive: What moved the mouth; null for two videos.
+        drive: What moved the mouth; null for videos.
         metrics: The talker's own picture, or the predicted video.
-        head_only: The head over the true frame; null for two videos.
-        baselines: Rows that cost no training; null for two videos.
+        head_only: The head over the true frame; null for videos.
+        baselines: Rows that cost no training; null for videos.
         peers: Videos of other systems on the same frames, by name.
         speed: Frames per second and seconds.
         environment: The machine.
-        subject: Who is shown, or the truth's file name.
+        subject: Who is shown, or the truth's file name, or the video's.
         avatar: Path of the avatar or of the predicted video.
-        truth: What the instruments say about the truth.
+        truth: What the instruments say about the truth; empty without one.
         reader: The lip reader.
-        alignment: How two videos were brought together; null for an avatar.
+        alignment: How two videos were brought together; null without two.
         sync: The lip-sync expert's curves; null where it judged nothing.
         not_measured: Reason by figure for every null.
         notes: Which variant each figure is.
     """
 
     schema_version: int = SCHEMA_VERSION
-    kind: Literal["avatar", "videos"] = "avatar"
+    kind: Literal["avatar", "videos", "video"] = "avatar"
     frames: int
     split: SplitName | None
     size: int

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.audio.sound import RATE, read_sound_from
 from nerf_talker.errors import DatasetError
 from nerf_talker.evaluate.lips import Series
+from nerf_talker.evaluate.video_file import VideoFile
 
 SILENCE = 1e-8
 """Mean square added before the logarithm: -80 dB of full scale, below any recording's noise."""
@@ -62,6 +64,23 @@ def read_sound(path: Path) -> Sound:
         raise DatasetError(f"{path}: missing; run 'nerf-talker preprocess' again") from None
     except (wave.Error, EOFError):
         raise DatasetError(f"{path}: damaged; run 'nerf-talker preprocess' again") from None
+
+
+def video_sound(video: VideoFile, audio: Path | None) -> Sound | None:
+    """The sound from a video's first frame on, or that of another file; None in a silent video.
+
+    Raises:
+        InputError: A file cannot be read, or ``audio`` has no sound.
+    """
+    import av
+
+    path, start = (video.path, video.start) if audio is None else (audio, None)
+    if audio is None:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                return None
+    samples = read_sound_from(path, start, RATE)
+    return Sound(np.round(samples * FULL_SCALE).astype(np.int16), RATE)
 
 
 def log_energy(sound: Sound, frames: range, fps: float) -> Series:

@@ -25,6 +25,7 @@ VERSION = 1
 """Raise it whenever the same frames would give another expert."""
 
 _KEY = "nerf_talker_sync_expert"
+_KEPT = "sync-expert-*.safetensors"
 _log = logging.getLogger(__name__)
 
 
@@ -41,15 +42,20 @@ def save_expert(expert: SyncExpert, path: Path) -> None:
 def load_expert(path: Path) -> SyncExpert:
     """Read an expert strictly; it comes frozen and in evaluation mode.
 
+    Args:
+        path: An expert's file, or the dataset folder in whose cache one lies.
+
     Raises:
         WeightsError: The file is missing, damaged, or holds something else.
     """
     from safetensors import SafetensorError, safe_open
 
+    if Path(path).is_dir():
+        path = next(iter(sorted(DatasetFiles(Path(path)).cache.glob(_KEPT))), path)
     if not Path(path).is_file():
         raise WeightsError(
             f"{path}: no lip-sync expert here; give the file that 'nerf-talker evaluate' left in "
-            "a dataset's cache folder, or leave the option away"
+            "a dataset's cache folder, or that dataset, or leave the option away"
         )
     try:
         with safe_open(str(path), "pt") as archive:
@@ -89,7 +95,7 @@ def cached_expert(
     try:
         folder.mkdir(exist_ok=True)
         save_expert(expert, path)
-        for old in folder.glob("sync-expert-*.safetensors"):
+        for old in folder.glob(_KEPT):
             if old != path:
                 old.unlink(missing_ok=True)
     except OSError as error:

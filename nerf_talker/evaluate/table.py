@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from nerf_talker.evaluate.schema import Metrics, Report
 
@@ -13,7 +14,7 @@ class Column:
     """One figure.
 
     Attributes:
-        figure: Field of :class:`Metrics`.
+        figure: Field of :class:`Metrics`, with a dot for one of a group.
         title: Heading; an arrow tells which way is better.
         digits: After the point.
     """
@@ -21,6 +22,11 @@ class Column:
     figure: str
     title: str
     digits: int
+
+    def value(self, metrics: Metrics) -> float | int | None:
+        """The figure in a row."""
+        found: float | int | None = attrgetter(self.figure)(metrics)
+        return found
 
 
 PICTURE = (
@@ -53,6 +59,12 @@ LOUDNESS = (
     Column("loudness_offset_frames", "loudness lag", 0),
     Column("loudness_confidence", "conf ↑", 2),
 )
+ALONE = (
+    Column("lipgap_std", "lip std", 3),
+    Column("lipgap_range", "lip range", 3),
+    Column("motion.closed_in_silence", "closed in silence ↑", 2),
+    Column("motion.blinks_per_minute", "blinks a minute", 1),
+)
 STEADINESS = (
     Column("jitter", "jitter", 2),
     Column("frames_without_face", "no face", 0),
@@ -63,15 +75,15 @@ def columns(reports: Sequence[Report]) -> list[Column]:
     """What can be known in these reports.
 
     Two videos have no training frames to learn a speech expert from; the loudness of the sound
-    stands in for it.
+    stands in for it. One video has nothing that its pictures could be compared with.
     """
     kinds = {report.kind for report in reports}
     return [
-        *PICTURE,
+        *(PICTURE if kinds != {"video"} else ALONE),
         *(EXPERT if "avatar" in kinds or any(report.sync for report in reports) else ()),
         *(SYNCNET if any(report.metrics.lse_c is not None for report in reports) else ()),
-        *(SPEECH if "avatar" in kinds else ()),
-        *(LOUDNESS if "videos" in kinds else ()),
+        *(SPEECH if kinds != {"videos"} else ()),
+        *(LOUDNESS if kinds != {"avatar"} else ()),
         *STEADINESS,
     ]
 
@@ -92,6 +104,8 @@ def table(report: Report) -> list[list[str]]:
     rows = [["", *(column.title for column in shown)]]
     for name, metrics in report.rows().items():
         rows.append([ROW_TITLES.get(name, name), *(_cell(metrics, column) for column in shown)])
+    if report.kind == "video":
+        return rows
     known = {k: v for k, v in report.truth.model_dump().items() if k in Metrics.model_fields}
     truth = Metrics(**known)
     rows.append([TRUTH_TITLE, *(_cell(truth, column, blank="") for column in shown)])
@@ -110,5 +124,5 @@ def text_table(report: Report) -> str:
 
 
 def _cell(metrics: Metrics, column: Column, blank: str = MISSING) -> str:
-    value = getattr(metrics, column.figure)
+    value = column.value(metrics)
     return blank if value is None else f"{value:.{column.digits}f}"
