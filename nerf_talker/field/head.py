@@ -1,144 +1,62 @@
-"""The head: a tri-plane radiance field whose conditions are gated in space.
+"""The head: a radiance field composed of an encoding, conditioners, a fusion and two networks.
 
-In the manner of ER-NeRF (Li et al. 2023) and SyncTalk (Peng et al. 2024): a point's encoding
-decides how much of the mouth code and of the upper-face expression it listens to, channel by
-channel; density and colour follow from the encoding and the gated conditions. A small motion field
+A place is encoded by a grid (``encoding.py``); what drives the face comes from conditioners
+(``conditioning.py``) and reaches the networks by one fusion or several: concatenated with the
+encoding, gated in space channel by channel as in ER-NeRF (Li et al. 2023) and SyncTalk (Peng et al.
+2024), or as scale and shift of hidden layers as in R2-Talker (Ye et al. 2023). A small motion field
 moves the lower face before the lookup (Park et al. 2021), so that lips travel instead of fading.
+One composition, three planes with gates, runs in a single native call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
-import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from nerf_talker.config import StrictModel
-from nerf_talker.ops import GridLayout, spherical_harmonics, triplane_encode
+from nerf_talker.field.conditioning import FilmNetwork, HeadCondition, LandmarkGrid
+from nerf_talker.field.encoding import Encoding, TriPlaneConfig
+from nerf_talker.field.head_config import HeadFieldConfig
+from nerf_talker.field.motion import MotionField
+from nerf_talker.field.mouth import MouthCode
+from nerf_talker.field.networks import (
+    Modulation,
+    layer_dtype,
+    linear_layers,
+    mlp,
+    modulated,
+    padded_samples,
+    start_at_zero,
+)
+from nerf_talker.field.regions import RegionPrior
+from nerf_talker.ops import GridLayout, spherical_harmonics
 from nerf_talker.ops.checks import single
-from nerf_talker.ops.cuda_fused import HeadLayers, Layers
+from nerf_talker.ops.cuda_fused import HeadLayers
 from nerf_talker.ops.direction import SH_WIDTH
 from nerf_talker.ops.field import FieldGrid, can_fuse, fused_field
-from nerf_talker.types import FieldOutput
+from nerf_talker.types import BoolArray, FieldOutput, FloatArray
+
+__all__ = [
+    "HeadCondition",
+    "HeadField",
+    "HeadFieldConfig",
+    "TriPlaneConfig",
+    "mlp",
+    "start_at_zero",
+]
 
 # Log density of a fresh field, 1/m: 7 mm of it stop a seventh of the light, neither fog nor void.
 INITIAL_LOG_DENSITY = 3.0
-# Samples are padded to a multiple of this. oneDNN compiles and keeps a kernel for every new shape:
-# with counts as they come, memory grew by 20 MB a step and a step took 1.4-2 times as long.
-SAMPLE_BLOCK = 4096
 # exp(3 + 9) per metre is opaque within a tenth of a millimetre; larger only risks overflow.
 LARGEST_LOG_DENSITY = 9.0
-
-
-class TriPlaneConfig(StrictModel):
-    """Sizes of the tri-plane hash grid; the finest cell should match a pixel's footprint."""
-
-    levels: int = Field(default=12, ge=1, le=32)
-    base: int = Field(default=16, ge=2)
-    finest: int = Field(default=400, ge=2)
-    log2_entries: int = Field(default=18, ge=1, le=26)
-    features: int = Field(default=2, ge=1, le=8)
-
-
-class HeadFieldConfig(StrictModel):
-    """Sizes of the head field; ``motion`` is the largest displacement in metres, 0 turns it off.
-
-    ``backend``: our own grid and torch's layers, or tiny-cuda-nn's on a CUDA GPU.
-    """
-
-    backend: Literal["native", "tinycudann"] = "native"
-    grid: TriPlaneConfig = TriPlaneConfig()
-    hidden: int = 64
-    geometry: int = 64
-    gate_hidden: int = 32
-    appearance: int = 4
-    motion: float = 0.012
-    motion_hidden: int = 48
-
-
-@dataclass(frozen=True)
-class HeadCondition:
-    """What drives the field, one row per driven frame.
-
-    Attributes:
-        mouth: (T, C) mouth code.
-        expression: (T, E) upper-face expression.
-        appearance: (T, A) appearance code.
-    """
-
-    mouth: Tensor
-    expression: Tensor
-    appearance: Tensor
-
-
-def mlp(*widths: int) -> nn.Sequential:
-    """Linear layers with ReLU between them."""
-    layers: list[nn.Module] = []
-    for index in range(len(widths) - 1):
-        if index:
-            layers.append(nn.ReLU())
-        layers.append(nn.Linear(widths[index], widths[index + 1]))
-    return nn.Sequential(*layers)
-
-
-@torch.no_grad()
-def start_at_zero(net: nn.Sequential) -> None:
-    """Zero the last layer, so that a fresh net adds nothing."""
-    last = net[-1]
-    assert isinstance(last, nn.Linear)
-    last.weight.zero_()
-    last.bias.zero_()
-
-
-def layer_dtype(values: Tensor) -> torch.dtype:
-    """What linear layers compute in here: the autocast dtype where it is on."""
-    device = values.device.type
-    if torch.is_autocast_enabled(device):
-        return torch.get_autocast_dtype(device)
-    return values.dtype
-
-
-def _linear(net: nn.Sequential) -> Layers:
-    return [(part.weight, part.bias) for part in net if isinstance(part, nn.Linear)]
-
-
-class MotionField(nn.Module):
-    """Displacement of the lower face as a function of place and mouth code.
-
-    Confined by a smooth window: full strength at the mouth, none above the nose or behind the jaw.
-    """
-
-    centre: Tensor
-    radius: Tensor
-
-    def __init__(
-        self, codes: int, hidden: int, largest: float, centre: Tensor, radius: Tensor
-    ) -> None:
-        """Window ``centre`` and ``radius`` are (3,) metres in canonical head space."""
-        super().__init__()
-        self.largest = largest
-        self.register_buffer("centre", centre)
-        self.register_buffer("radius", radius)
-        self.net = mlp(3 + 2 * 3 * 3 + codes, hidden, hidden, 3)
-        start_at_zero(self.net)
-
-    def forward(self, points: Tensor, mouth: Tensor) -> Tensor:
-        """(M, 3) metres to add to ``points`` (M, 3), given (M, C) mouth codes."""
-        local = (points - self.centre) / self.radius
-        window = (1 - (local**2).sum(-1, keepdim=True)).clamp_min(0)
-        window = window * window * (3 - 2 * window)
-        angles = torch.cat([local * (torch.pi * 2**octave) for octave in range(3)], -1)
-        inputs = torch.cat([local, angles.sin(), angles.cos(), mouth], -1)
-        return self.largest * window * torch.tanh(single(self.net(inputs)))
 
 
 class HeadField(nn.Module):
     """Density and colour of the head at points in canonical head space."""
 
     feature_names = ("mouth_gate", "expression_gate")
+    folds = True
+    """Whether its layers can be had, to fold a frame's constants into them."""
+
     box: Tensor
 
     def __init__(
@@ -147,56 +65,87 @@ class HeadField(nn.Module):
         """Build a field.
 
         Args:
-            config: Sizes.
+            config: Parts and sizes.
             codes: C, width of the mouth code.
             expressions: E, width of the expression.
             box: (2, 3) corners of the volume, metres.
             mouth: (2, 3) centre and radius of the region that ``motion`` may deform, metres.
         """
         super().__init__()
-        grid = config.grid
-        self.layout = GridLayout.geometric(
-            grid.levels, grid.base, grid.finest, grid.log2_entries, grid.features
-        )
-        self.table = nn.Parameter(torch.empty(self.layout.table_shape).uniform_(-1e-4, 1e-4))
+        self.config = config
+        self.encoding = Encoding.of(config.encoding, config.grid)
+        self.layout = self.encoding.layout
+        self.table = self.encoding.fresh_table()
         self.register_buffer("box", box)
-        width = self.layout.width
-        self.mouth_gate = mlp(width, config.gate_hidden, codes)
-        self.expression_gate = mlp(width, config.gate_hidden, expressions)
-        self.density_net = mlp(
-            width + codes + expressions, config.hidden, config.hidden, 1 + config.geometry
-        )
-        self.colour_net = mlp(config.geometry + SH_WIDTH + config.appearance, config.hidden, 3)
+        width, hidden = self.encoding.width, config.hidden
+        widths = (codes, expressions)
+        gates = [
+            mlp(width, config.gate_hidden, size) if gated else None
+            for gated, size in zip(config.gated, widths, strict=True)
+        ]
+        self.mouth_gate, self.expression_gate = gates
+        gated_width = sum(size for gate, size in zip(gates, widths, strict=True) if gate)
+        landmarks = None
+        if "landmarks" in config.conditioners:
+            landmarks = LandmarkGrid(config.landmarks, codes)
+        given = {"mouth": codes, "expression": expressions}
+        given["landmarks"] = 0 if landmarks is None else landmarks.width
+        code = sum(given[name] for name in config.conditioners)
+        joined = code if "concat" in config.fusion else 0
+        self.density_net = mlp(width + gated_width + joined, hidden, hidden, 1 + config.geometry)
+        self.colour_net = mlp(config.geometry + SH_WIDTH + config.appearance, hidden, 3)
         self.motion = (
             MotionField(codes, config.motion_hidden, config.motion, mouth[0], mouth[1])
             if config.motion > 0
             else None
         )
+        self.landmarks = landmarks
+        film = "film" in config.fusion
+        self.film = FilmNetwork(code, config.film_hidden, (hidden,) * 3) if film else None
+        self.regions = RegionPrior(box) if config.region_prior else None
+
+    def know_face(
+        self, mouth: MouthCode, landmarks: FloatArray, valid: BoolArray, shape: FloatArray
+    ) -> None:
+        """Fix what the training frames say about the face before anything is learned.
+
+        Args:
+            mouth: The mouth code, fitted.
+            landmarks: (F, K, 3) canonical mouth landmarks it was fitted to, metres.
+            valid: (F,) frames to fit to.
+            shape: (478, 3) mean canonical landmarks, metres.
+        """
+        if self.landmarks is not None:
+            self.landmarks.fit(mouth, landmarks, valid)
+        if self.regions is not None:
+            self.regions.fit(shape)
 
     def encode(self, unit: Tensor) -> Tensor:
         """(M, width) features of (M, 3) points in [0, 1], the border value outside."""
-        return triplane_encode(unit, self.table, self.layout)
+        return self.encoding(unit, self.table)
 
     def tables(self) -> list[nn.Parameter]:
-        """What the encoding learns; it has a learning rate of its own."""
-        return [self.table]
+        """What the grids learn; they have a learning rate of their own."""
+        return [self.table] if self.landmarks is None else [self.table, self.landmarks.table]
 
     def grid(self) -> FieldGrid:
-        """The table and where it lies."""
-        motion = self.motion
+        """The table and where it lies, of a field that runs in one native call."""
+        motion, layout = self.motion, self.layout
+        assert isinstance(layout, GridLayout)
         if motion is None:
-            return FieldGrid(self.table, self.layout, self.box, None, 0.0)
+            return FieldGrid(self.table, layout, self.box, None, 0.0)
         mouth = torch.stack([motion.centre, motion.radius])
-        return FieldGrid(self.table, self.layout, self.box, mouth, motion.largest)
+        return FieldGrid(self.table, layout, self.box, mouth, motion.largest)
 
     def layers(self) -> HeadLayers:
-        """The linear layers of all networks."""
+        """The linear layers of all networks, of a field that runs in one native call."""
+        assert self.mouth_gate is not None and self.expression_gate is not None
         return HeadLayers(
-            () if self.motion is None else _linear(self.motion.net),
-            _linear(self.mouth_gate),
-            _linear(self.expression_gate),
-            _linear(self.density_net),
-            _linear(self.colour_net),
+            () if self.motion is None else linear_layers(self.motion.net),
+            linear_layers(self.mouth_gate),
+            linear_layers(self.expression_gate),
+            linear_layers(self.density_net),
+            linear_layers(self.colour_net),
         )
 
     def forward(
@@ -217,12 +166,14 @@ class HeadField(nn.Module):
             frame: (M,) row of ``condition`` of each point.
 
         Returns:
-            Density, colour and the two mean gates at M points.
+            Density, colour and the two mean gates at M points; a gate is 0 where there is none.
         """
-        grid, layers = self.grid(), self.layers()
-        if can_fuse(points, directions, grid, layers):
-            given = (condition.mouth, condition.expression, condition.appearance)
-            return FieldOutput(*fused_field(points, directions, ray, frame, grid, layers, given))
+        if self.config.plain:
+            grid, layers = self.grid(), self.layers()
+            if can_fuse(points, directions, grid, layers):
+                given = (condition.mouth, condition.expression, condition.appearance)
+                found = fused_field(points, directions, ray, frame, grid, layers, given)
+                return FieldOutput(*found)
         return self._layer_by_layer(points, directions, condition, ray, frame)
 
     def _layer_by_layer(
@@ -235,29 +186,63 @@ class HeadField(nn.Module):
     ) -> FieldOutput:
         """The same with torch's own layers: on a GPU, and what the fused call is held against."""
         count = len(points)
-        missing = -count % SAMPLE_BLOCK
-        points, ray, frame = (
-            F.pad(value, (0, 0) * (value.dim() - 1) + (0, missing))
-            for value in (points, ray, frame)
-        )
-        mouth = condition.mouth[frame]
+        points, ray, frame = padded_samples(points, ray, frame)
         if self.motion is not None:
-            points = points + self.motion(points, mouth)
-        unit = (points - self.box[0]) / (self.box[1] - self.box[0])
+            points = points + self.motion(points, condition.mouth[frame])
         # One dtype for all that is concatenated: mixed ones take torch's slow path.
         dtype = layer_dtype(points)
-        encoded = self.encode(unit).to(dtype)
-        mouth, expression = mouth.to(dtype), condition.expression.to(dtype)[frame]
-        mouth_gate = torch.sigmoid(self.mouth_gate(encoded))
-        expression_gate = torch.sigmoid(self.expression_gate(encoded))
-        inputs = torch.cat([encoded, mouth * mouth_gate, expression * expression_gate], -1)
-        hidden = self.density_net(inputs)
-        log_density = single(hidden[:, 0]).clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
-        view = spherical_harmonics(directions).to(dtype)[ray]
+        encoded = self.encode(self.unit(points)).to(dtype)
+        gates = self.gates(encoded, points)
+        codes = (condition.mouth, condition.expression)
         # Indexed before the cast: the gradient of a row sums thousands of samples.
+        heard = [
+            code[frame].to(dtype) * gate
+            for code, gate in zip(codes, gates, strict=True)
+            if gate is not None
+        ]
+        to_density, to_colour = self.modulation(condition)
+        inputs = torch.cat([encoded, *heard], -1)
+        hidden = modulated(self.density_net, inputs, to_density, frame)
+        view = spherical_harmonics(directions).to(dtype)[ray]
         appearance = condition.appearance[frame].to(dtype)
         seen = torch.cat([hidden[:, 1:], view, appearance], -1)
-        # Stretched a little so that pure black and white lie at finite inputs (mip-NeRF).
-        rgb = torch.sigmoid(single(self.colour_net(seen))) * 1.002 - 0.001
-        gates = single(torch.stack([mouth_gate.mean(-1), expression_gate.mean(-1)], -1))
-        return FieldOutput(log_density[:count].exp(), rgb[:count], gates[:count])
+        colour = modulated(self.colour_net, seen, to_colour, frame)
+        return field_output(hidden[:, 0], colour, gates, count)
+
+    def unit(self, points: Tensor) -> Tensor:
+        """(M, 3) points in units of the box."""
+        return (points - self.box[0]) / (self.box[1] - self.box[0])
+
+    def gates(self, encoded: Tensor, points: Tensor) -> list[Tensor | None]:
+        """(M, C) mouth and (M, E) expression gates in [0, 1] at (M, 3) metres, None without one."""
+        nets = (self.mouth_gate, self.expression_gate)
+        raw = [None if net is None else net(encoded) for net in nets]
+        if self.regions is not None:
+            odds = self.config.region_prior * self.regions.log_odds(points).to(encoded.dtype)
+            raw = [r if r is None else r + odds[:, i : i + 1] for i, r in enumerate(raw)]
+        return [None if value is None else torch.sigmoid(value) for value in raw]
+
+    def modulation(self, condition: HeadCondition) -> tuple[Modulation, Modulation]:
+        """What the T frames do to the density network and to the colour network."""
+        if self.film is None and "concat" not in self.config.fusion:
+            return Modulation(), Modulation()
+        # Once per frame, and everything at the frame hangs on it: exact even under autocast.
+        with torch.autocast(condition.mouth.device.type, enabled=False):
+            given = {"mouth": condition.mouth, "expression": condition.expression}
+            if self.landmarks is not None:
+                given["landmarks"] = self.landmarks(condition.mouth)
+            code = torch.cat([given[name] for name in self.config.conditioners], -1)
+            film = [] if self.film is None else self.film(code)
+        joined = code if "concat" in self.config.fusion else None
+        return Modulation(joined, film[:2]), Modulation(None, film[2:])
+
+
+def field_output(
+    log_density: Tensor, colour: Tensor, gates: list[Tensor | None], count: int
+) -> FieldOutput:
+    """What the first ``count`` rows of the networks' last layers stand for."""
+    log_density = single(log_density).clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
+    # Stretched a little so that pure black and white lie at finite inputs (mip-NeRF).
+    rgb = torch.sigmoid(single(colour)) * 1.002 - 0.001
+    means = [rgb.new_zeros(len(rgb)) if gate is None else single(gate.mean(-1)) for gate in gates]
+    return FieldOutput(log_density[:count].exp(), rgb[:count], torch.stack(means, -1)[:count])

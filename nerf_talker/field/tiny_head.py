@@ -50,6 +50,8 @@ class TinyNetwork(nn.Module):
 class TinyHeadField(HeadField):
     """Density and colour of the head; see :class:`nerf_talker.field.head.HeadField`."""
 
+    folds = False
+
     def __init__(
         self, config: HeadFieldConfig, codes: int, expressions: int, box: Tensor, mouth: Tensor
     ) -> None:

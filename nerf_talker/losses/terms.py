@@ -46,17 +46,23 @@ def distortion(weights: Tensor, samples: RaySamples) -> Tensor:
     return ray_distortion(weights, middles, lengths, samples.ray_indices, samples.ray_offsets)
 
 
-def gate_sparsity(gates: Tensor, lower: Tensor) -> Tensor:
-    """How open a gate is where its drive has nothing to do (RAD-NeRF, Tang et al. 2022).
+def gate_sparsity(gates: Tensor, opacity: Tensor, inside: Tensor) -> Tensor:
+    """How far the gates are open where their part of the face is not.
+
+    In the place of SyncTalk's penalty on its attention outside boxes (Peng et al. 2024). The gates
+    are divided by the opacity, so that a ray cannot pay less by letting more light through.
 
     Args:
-        gates: (N, 2) composited mouth and expression gate of each ray, in [0, 1].
-        lower: (N,) bool, whether the ray looks at the lower face.
+        gates: (N, 2) composited mouth and expression gate, ``RenderOutput.features`` of a head.
+        opacity: (N,) of the same rays.
+        inside: (N, 2) share in [0, 1] of each gate's region where the ray ends, e.g. from
+            :class:`nerf_talker.field.regions.RegionPrior`.
 
     Returns:
-        (N,) the expression gate in the lower face, the mouth gate elsewhere.
+        (N,) sum over both gates, 0 where nothing is seen.
     """
-    return torch.where(lower, gates[:, 1], gates[:, 0])
+    mean = gates / opacity.clamp_min(1e-4)[:, None]
+    return (mean * (1 - inside)).sum(-1) * opacity.detach()
 
 
 def neighbour_distance(codes: Tensor, next_codes: Tensor) -> Tensor:

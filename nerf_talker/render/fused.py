@@ -43,6 +43,8 @@ class FusedRenderer:
     def of(cls, talker: Talker) -> FusedRenderer | None:
         """A renderer for the talker; None where only the operators one by one can do it."""
         head = talker.head
+        if not head.config.plain:
+            return None
         if {talker.config.head.backend, talker.config.render.backend} != {"native"}:
             return None
         library = library_for_table(head.box, head.table)

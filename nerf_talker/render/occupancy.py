@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
 
 
 class OccupancyConfig(StrictModel):
-    """``interval`` in steps; ``threshold`` on the decayed largest rendering weight of a cell."""
+    """``interval`` in steps; ``threshold`` on the decayed largest rendering weight of a cell.
+
+    ``refresh`` is the share of the allowed cells that are opened again at each pruning whatever
+    their score, another share each time: what was pruned by mistake far from any surface shows
+    its weight again. Cells beside a surface stay open in any case.
+    """
 
     resolution: int = 64
     interval: int = 50
     decay: float = 0.8
     threshold: float = 4e-3
     warmup: int = 100
+    refresh: float = Field(default=0.0, ge=0, le=1)
 
 
 class OccupancyGrid(nn.Module):
@@ -63,16 +70,31 @@ class OccupancyGrid(nn.Module):
         self.score.scatter_reduce_(0, flat, weights.float(), "amax")
 
     @torch.no_grad()
-    def prune(self) -> None:
+    def prune(self, turn: int = 0) -> None:
         """Set the allowed cells whose score, or a neighbour's, passes the threshold; decay it.
 
-        A cell beside a surface always stays open, so a hole closes from its rim.
+        A cell beside a surface always stays open, so a hole closes from its rim. The score is the
+        largest weight over all driven frames seen lately, so that what one pose of the mouth alone
+        fills counts as much as what is always there.
+
+        Args:
+            turn: Counts the prunings; decides which cells are refreshed.
         """
         resolution = self.config.resolution
         kept = (self.score > self.config.threshold).float()
         grown = F.max_pool3d(kept.reshape(1, 1, resolution, resolution, resolution), 3, 1, 1)
-        self.cells.copy_((grown[0, 0] > 0) & self.allowed)
+        self.cells.copy_(((grown[0, 0] > 0) | self._refreshed(turn)) & self.allowed)
         self.score.mul_(self.config.decay)
+
+    def _refreshed(self, turn: int) -> Tensor:
+        """(R, R, R) cells whose turn it is: each once in 1 / ``refresh`` turns, spread evenly."""
+        if not self.config.refresh:
+            return torch.zeros_like(self.cells)
+        period = round(1 / self.config.refresh)
+        index = torch.arange(self.score.numel(), device=self.score.device)
+        # An odd multiplier shuffles the index, so that those of a turn form no planes.
+        shuffled = (index * 2_654_435_761) >> 12
+        return (shuffled % period == turn % period).reshape(self.cells.shape)
 
     def bounds(self) -> Tensor:
         """(2, 3) the tight box around the set cells, metres; the whole box when none is set."""

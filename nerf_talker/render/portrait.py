@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nerf_talker.field.folding import fold_frame
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.geometry.cameras import image_pixels, pixel_rays
 from nerf_talker.render.fused import FusedRenderer
@@ -71,12 +72,14 @@ class PortraitRenderer:
         rays = pixel_rays(camera, camera_to_head, self.pixels, frame, self.bounds)
         if self.fused is not None and not torch.is_grad_enabled():
             return self.fused.render(rays, condition, row)
+        fold = self.talker.head.folds and not torch.is_grad_enabled()
+        folded = fold_frame(self.talker.head, condition, row) if fold else None
         hits = (rays.far > rays.near).nonzero()[:, 0]
         for part in hits.split(CHUNK):
             bundle = pixel_rays(camera, camera_to_head, self.pixels[part], frame[part], self.bounds)
             jitter = torch.full((len(part),), 0.5, device=part.device)
             with torch.autocast(part.device.type, self.autocast, enabled=self.autocast is not None):
-                out = render_rays(self.talker, bundle, condition, jitter)
+                out = render_rays(self.talker, bundle, condition, jitter, folded=folded)
             rgb[part], opacity[part] = out.rgb, out.opacity
         return rgb, opacity
 

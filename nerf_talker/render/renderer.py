@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nerf_talker.field.folding import FoldedField
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.talker import Talker
@@ -33,6 +34,7 @@ def render_rays(
     observe: bool = False,
     budget: SampleBudget | None = None,
     keep: bool = False,
+    folded: FoldedField | None = None,
 ) -> RenderOutput:
     """Render N rays.
 
@@ -44,18 +46,19 @@ def render_rays(
         observe: Let the occupancy grid remember the rendering weights (training).
         keep: Keep the samples and their weights, for losses along rays.
         budget: Sizes the samples without waiting for the device; None counts them exactly.
+        folded: The head in the one frame that all rays show, evaluated instead of ``talker.head``;
+            then ``condition`` is not looked at.
 
     Returns:
         Premultiplied colour, opacity, depth and gates; differentiable.
     """
     samples = sample_rays(talker, rays, jitter, budget)
     points = samples.positions(rays)
-    field = talker.head(
-        points,
-        rays.directions,
-        condition,
-        samples.ray_indices,
-        rays.frame[samples.ray_indices],
+    ray = samples.ray_indices
+    field = (
+        talker.head(points, rays.directions, condition, ray, rays.frame[ray])
+        if folded is None
+        else folded(points, rays.directions, ray)
     )
     steps = samples.ends - samples.starts
     along = None

@@ -24,7 +24,7 @@ from nerf_talker.types import Driving
 FORMAT = 2
 """1 kept the table in 32 bits and the occupancy with what only training needs."""
 
-TABLE, CELLS = "talker.head.table", "talker.occupancy.cells"
+TABLES, CELLS = ("head.table", "head.landmarks.table"), "talker.occupancy.cells"
 TRAINING_ONLY = ("talker.occupancy.allowed", "talker.occupancy.score")
 DEFAULT_CONSENT = (
     "The person shown must have agreed to this avatar and to what it is made to say. "
@@ -110,8 +110,9 @@ def save_avatar(path: Path, talker: Talker, poses: Driving, info: AvatarInfo) ->
     from safetensors.torch import save
 
     tensors = {f"talker.{name}": value for name, value in talker.state_dict().items()}
-    if TABLE in tensors:
-        tensors[TABLE] = tensors[TABLE].half()
+    for name in (f"talker.{table}" for table in TABLES):
+        if name in tensors:
+            tensors[name] = tensors[name].half()
     tensors[CELLS] = pack_bits(tensors[CELLS])
     for name in TRAINING_ONLY:
         del tensors[name]
@@ -195,10 +196,11 @@ def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:
         for name, value in _unpacked(tensors, talker).items()
         if name.startswith("talker.")
     }
-    if TABLE in tensors:  # stays as it is stored: rendering reads it so
-        if tensors[TABLE].dtype not in (torch.float16, torch.float32):
-            raise ValueError(f"a table of {tensors[TABLE].dtype}")
-        talker.head.table.data = talker.head.table.data.to(tensors[TABLE].dtype)
+    for name, table in talker.named_parameters():
+        if name in TABLES and name in state:  # stays as it is stored: rendering reads it so
+            if state[name].dtype not in (torch.float16, torch.float32):
+                raise ValueError(f"a table of {state[name].dtype}")
+            table.data = table.data.to(state[name].dtype)
     talker.load_state_dict(state, strict=True)
     return talker
 

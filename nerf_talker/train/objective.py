@@ -142,7 +142,9 @@ class Objective:
             found["distortion"] = (spread, config.distortion.at(step))
         weight = config.gate_sparsity.at(step)
         if weight:
-            found["gate_sparsity"] = (gate_sparsity(out.features, batch.lower).mean(), weight)
+            inside = torch.stack([batch.lower, ~batch.lower], -1)
+            paid = gate_sparsity(out.features, out.opacity, inside.float())
+            found["gate_sparsity"] = (paid.mean(), weight)
         return found
 
     def _code_terms(self, driving: Driving, step: int) -> dict[str, tuple[Tensor, float]]:

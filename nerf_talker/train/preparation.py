@@ -125,7 +125,9 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     rows = slice(train.start, train.stop)
     track = dataset.track
     valid = track.valid[rows]
-    talker.mouth.fit(track.canonical_landmarks[rows][:, list(MOUTH_POINTS)], valid)
+    mouth = track.canonical_landmarks[rows][:, list(MOUTH_POINTS)]
+    talker.mouth.fit(mouth, valid)
+    talker.head.know_face(talker.mouth, mouth, valid, dataset.mean_shape)
     talker.expression.fit(track.blendshapes[rows], valid)
     sound = dataset.audio
     first = round(train.start / track.fps * sound.rate)

@@ -149,7 +149,7 @@ class Trainer(Learner):
         due = self.step >= occupancy.config.warmup and self.step % occupancy.config.interval == 0
         if due and self.config.phase(self.step - 1) != "mouth":
             self.processes.largest(occupancy.score)
-            occupancy.prune()
+            occupancy.prune(self.step // occupancy.config.interval)
         if self.step % self.config.preview_interval == 0 and self.processes.first:
             write_preview(self)
 
