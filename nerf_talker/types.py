@@ -21,6 +21,11 @@ FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
+TORSO_MODES = 8
+"""K, the ways in which a torso may bend."""
+TORSO_GRID = 16
+"""G, points along each axis of the grid of displacements that is one such way."""
+
 
 @dataclass(frozen=True)
 class PixelBox:
@@ -205,6 +210,7 @@ class Driving:
         torso_motion: (T, 6) 2-D affine, plate to frame, row-major 2x3 in units of the image size.
         appearance: (T,) int64 index of the appearance code.
         fps: Frames per second.
+        torso_bend: (T, K) coefficients of the torso's modes, or None for a torso that is not bent.
     """
 
     audio: Tensor | None
@@ -214,6 +220,7 @@ class Driving:
     torso_motion: Tensor
     appearance: Tensor
     fps: float
+    torso_bend: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.expression.shape[0])
@@ -232,6 +239,7 @@ class Driving:
             self.torso_motion[rows],
             self.appearance[rows],
             self.fps,
+            pick(self.torso_bend),
         )
 
     def to(self, device: torch.device | str) -> Driving:
@@ -248,6 +256,7 @@ class Driving:
             self.torso_motion.to(device),
             self.appearance.to(device),
             self.fps,
+            move(self.torso_bend),
         )
 
 
@@ -259,8 +268,11 @@ class PortraitFrame:
         rgb: (H, W, 3) float32 in [0, 1], head over torso over background, all our own.
         head_rgb: (H, W, 3) float32, premultiplied head colour.
         head_opacity: (H, W) float32 in [0, 1].
+        torso_driven: (H, W, 3) float32, ``rgb`` with the torso where the clip's own track says;
+            None where nothing but new speech drives.
     """
 
     rgb: FloatArray
     head_rgb: FloatArray
     head_opacity: FloatArray
+    torso_driven: FloatArray | None = None

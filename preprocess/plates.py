@@ -11,6 +11,9 @@ from nerf_talker.types import BoolArray, ByteArray, FloatArray
 
 # Frames looked at for a still layer; more change the median by less than a grey level.
 MOST_FRAMES = 120
+# Pictures at the end of the clip that say how it looks last, and the grey levels by which another
+# one may differ from them on average: noise and compression.
+_LATEST, _ALIKE = 8, 2.0
 
 
 def training_rows(frames: int) -> range:
@@ -55,6 +58,41 @@ def diffuse(values: FloatArray, known: BoolArray, rounds: int = 60) -> FloatArra
         blurred = cv2.blur(filled, (5, 5)).reshape(filled.shape)
         filled = np.where(hole[..., None], blurred, values)
     return np.asarray(filled, np.float32)
+
+
+def alike_latest(pictures: list[ByteArray], seen: list[BoolArray]) -> list[int]:
+    """Which of K pictures in time order look like the last ones where both are seen.
+
+    Args:
+        pictures: K times (H, W, 3) uint8.
+        seen: K times (H, W) bool, pixels that count.
+
+    Returns:
+        Their indices in order; the last pictures are mostly among them.
+    """
+    latest, count = masked_median(pictures[-_LATEST:], seen[-_LATEST:])
+    apart = np.full(len(pictures), np.inf)
+    for index, (picture, mask) in enumerate(zip(pictures, seen, strict=True)):
+        both = mask & (count > 0)
+        if both.any():
+            apart[index] = np.abs(picture[both].astype(np.float32) - latest[both]).mean()
+    limit = max(1.5 * float(np.median(apart[-_LATEST:])), _ALIKE)
+    return np.flatnonzero(apart <= limit).tolist()
+
+
+def brought_to(plate: ByteArray, wanted: ByteArray, known: BoolArray) -> ByteArray:
+    """A plate that looks like ``wanted`` where that is known, and goes over into itself elsewhere.
+
+    The difference of the two is filled smoothly, so that no edge shows where knowledge ends.
+
+    Args:
+        plate: (H, W, 3) uint8.
+        wanted: (H, W, 3) uint8.
+        known: (H, W) bool.
+    """
+    difference = wanted.astype(np.float32) - plate.astype(np.float32)
+    moved = plate + diffuse(difference * known[..., None], known)
+    return np.clip(np.round(moved), 0, 255).astype(np.uint8)
 
 
 def inpaint_smooth(picture: ByteArray, known: BoolArray) -> ByteArray:

@@ -25,7 +25,7 @@ _EXPECTED = {
     "expression": (0.2, 1),
     "parsing": (40.0, 1),
     "background": (2.5, 1),
-    "torso": (12.0, 1),
+    "torso": (18.0, 2),
     REPORT: (10.0, 1),
 }
 _UNKNOWN = (5.0, 1)

@@ -121,18 +121,23 @@ def settle(matrices: Array, tracked: BoolArray, splices: Sequence[int] = ()) -> 
         tracked: (F,) whether the frame could be tracked.
         splices: Frames before which time was cut out: nothing is smoothed across them.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     if tracked.mean() < 0.5:
         return np.repeat(np.eye(2, 3)[None], len(matrices), 0)
     rows, good = np.arange(len(matrices)), np.flatnonzero(tracked)
     flat = matrices.reshape(len(matrices), 6)
     filled = np.stack([np.interp(rows, good, column[good]) for column in flat.T], 1)
+    return steady(filled, splices).reshape(-1, 2, 3)
+
+
+def steady(values: Array, splices: Sequence[int] = ()) -> Array:
+    """(F, D) rows smoothed over time, but not across ``splices``."""
+    from scipy.ndimage import gaussian_filter1d
+
     calm = [
-        gaussian_filter1d(filled[first:last], _SMOOTHING_FRAMES, axis=0, mode="nearest")
-        for first, last in stretches(len(filled), splices)
+        gaussian_filter1d(values[first:last], _SMOOTHING_FRAMES, axis=0, mode="nearest")
+        for first, last in stretches(len(values), splices)
     ]
-    return np.concatenate(calm).reshape(-1, 2, 3)
+    return np.concatenate(calm)
 
 
 def as_plate_motion(matrices: Array, size: int) -> FloatArray:

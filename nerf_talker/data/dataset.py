@@ -20,7 +20,15 @@ from nerf_talker.data.eyes import EyeTrack
 from nerf_talker.data.labels import is_head
 from nerf_talker.data.manifest import DatasetFiles, Manifest, read_manifest
 from nerf_talker.errors import DatasetError
-from nerf_talker.types import AudioFeatures, BoolArray, ByteArray, FloatArray, FrameTrack
+from nerf_talker.types import (
+    TORSO_GRID,
+    TORSO_MODES,
+    AudioFeatures,
+    BoolArray,
+    ByteArray,
+    FloatArray,
+    FrameTrack,
+)
 
 TRACK_KEYS = (
     "camera_to_head",
@@ -31,6 +39,8 @@ TRACK_KEYS = (
     "valid",
     "torso_motion",
 )
+BEND_KEYS = ("torso_modes", "torso_bend")
+"""Datasets made before the torso could bend lack them."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,9 @@ class Dataset:
         background: (H, W, 3) uint8 clean plate.
         torso: (H, W, 4) uint8 torso plate.
         eyes: Openness, blinks and gaze; None in datasets made before they were kept.
+        torso_modes: (K, G, G, 2) x, y displacements from frame to plate, in units of the image
+            size, on a grid of rows and columns over the plate, its outer points on the edges.
+        torso_bend: (F, K) how much of each mode a frame shows; zero in datasets made before.
     """
 
     root: Path
@@ -63,7 +76,9 @@ class Dataset:
     head_alpha: ByteArray
     background: ByteArray
     torso: ByteArray
-    eyes: EyeTrack | None = None
+    eyes: EyeTrack | None
+    torso_modes: FloatArray
+    torso_bend: FloatArray
 
     @classmethod
     def open(cls, root: Path, quiet: bool = True) -> Dataset:
@@ -106,6 +121,7 @@ class Dataset:
             _read_png(files.background, 3, manifest),
             _read_png(files.torso, 4, manifest),
             read_eyes(files.eyes, count) if files.eyes.exists() else None,
+            *_read_bend(files.track, count),
         )
 
     def head_mask(self, frame: int) -> BoolArray:
@@ -141,6 +157,22 @@ def read_eyes(path: Path, frames: int) -> EyeTrack:
             "run 'nerf-talker preprocess' again"
         )
     return EyeTrack(**{key: values.astype(np.float32) for key, values in arrays.items()})
+
+
+def _read_bend(path: Path, frames: int) -> tuple[FloatArray, FloatArray]:
+    """``torso_modes`` and ``torso_bend``, zeros where the dataset has none."""
+    shape = (TORSO_MODES, TORSO_GRID, TORSO_GRID, 2)
+    with np.load(path, allow_pickle=False) as archive:
+        if not set(BEND_KEYS) <= set(archive.files):
+            return np.zeros(shape, np.float32), np.zeros((frames, TORSO_MODES), np.float32)
+    modes, bend = _read_npz(path, BEND_KEYS).values()
+    if modes.shape != shape or bend.shape != (frames, TORSO_MODES):
+        raise DatasetError(
+            f"{path}: torso_modes {modes.shape} and torso_bend {bend.shape} do not fit {frames} "
+            f"frames and modes {shape}; run 'nerf-talker preprocess' again"
+        )
+    _check_finite(path, "torso_bend", bend)
+    return modes.astype(np.float32), bend.astype(np.float32)
 
 
 def _check_finite(path: Path, key: str, values: npt.NDArray[Any]) -> None:

@@ -63,7 +63,7 @@ class DatasetFiles:
 
     @property
     def track(self) -> Path:
-        """NPZ of the arrays of :class:`nerf_talker.types.FrameTrack` and ``torso_motion``."""
+        """NPZ of the arrays of :class:`nerf_talker.types.FrameTrack` and of the torso's motion."""
         return self.root / "track.npz"
 
     @property

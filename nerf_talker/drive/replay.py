@@ -43,4 +43,5 @@ def replayed(poses: Driving, audio: Tensor, start: int) -> Driving:
         motion.torso_motion,
         motion.appearance,
         poses.fps,
+        motion.torso_bend,
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import torch
-
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.talker import Talker
@@ -24,7 +22,8 @@ def render_frames(
 
     Head poses and the upper face come from the frames themselves, as with all peers; the mouth from
     the sound or from the landmarks; the torso's motion is predicted from the head pose, since new
-    speech has no body track either.
+    speech has no body track either. Each portrait also carries ``torso_driven``, the same head over
+    the torso that the clip's own track moves.
 
     Args:
         talker: A trained talker.
@@ -39,6 +38,7 @@ def render_frames(
     renderer = PortraitRenderer(talker, resolve_precision("auto", device))
     for start in range(0, len(frames), CHUNK):
         driving = dataset_driving(dataset, frames[start : start + CHUNK], drive).to(device)
-        with torch.no_grad():
-            motion = talker.torso.motion(driving.camera_to_head)
-        yield from renderer.frames(replace(driving, torso_motion=motion))
+        predicted = talker.torso.moved_by_pose(driving)
+        for row, portrait in enumerate(renderer.frames(predicted)):
+            driven = renderer.torso_driven(portrait, driving, row)
+            yield replace(portrait, torso_driven=driven)

@@ -63,6 +63,7 @@ def avatar_report(
         fps=manifest.fps,
         drive=run.drive,
         metrics=rows["own"],
+        own_torso=rows.get("own_torso"),
         head_only=rows["head_only"],
         baselines=Baselines(mean_frame=rows["mean_frame"], nearest_frame=rows["nearest_frame"]),
         peers={name: row for name, row in rows.items() if name not in ROWS},

@@ -1,8 +1,9 @@
 """The pictures that are compared with the truth; one function makes each, for every run alike.
 
-``own`` is the talker's own picture and pastes in no true pixel. ``head_only`` is the rendered
-head over the true frame whose own head was painted out first: the inpainting covers exactly the
-binary head mask, since growing the mask by two pixels alone moves the figure by 3 dB.
+``own`` is the talker's own picture and pastes in no true pixel; ``own_torso`` neither, but its
+torso is driven by the clip's own motion track instead of the head pose. ``head_only`` is the
+rendered head over the true frame whose own head was painted out first: the inpainting covers
+exactly the binary head mask, since growing the mask by two pixels alone moves the figure by 3 dB.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ INPAINT_RADIUS = 3.0
 def own(frame: PortraitFrame) -> ByteArray:
     """(H, W, 3) uint8: the talker's own head, torso and background."""
     return _bytes(frame.rgb * 255)
+
+
+def own_torso(frame: PortraitFrame) -> ByteArray | None:
+    """(H, W, 3) uint8: ``own`` with the torso driven by the clip's track, if it has one."""
+    return None if frame.torso_driven is None else _bytes(frame.torso_driven * 255)
 
 
 def head_over_truth(frame: PortraitFrame, truth: ByteArray, head_mask: BoolArray) -> ByteArray:

@@ -15,6 +15,7 @@ from nerf_talker.evaluate.schema import Metrics
 
 JSON_PLACE = {
     "own": "metrics",
+    "own_torso": "own_torso",
     "head_only": "head_only",
     "mean_frame": "baselines.mean_frame",
     "nearest_frame": "baselines.nearest_frame",

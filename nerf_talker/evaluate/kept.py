@@ -1,8 +1,8 @@
 """Rendered pictures of an evaluation that was stopped, so that no frame is rendered twice.
 
-Rendering is what an evaluation of an avatar costs; measuring is quick and starts anew. Both
-pictures of a frame lie above each other in one lossless PNG in a hidden folder of the report, until
-the report is there.
+Rendering is what an evaluation of an avatar costs; measuring is quick and starts anew. The pictures
+of a frame lie above each other in one lossless PNG in a hidden folder of the report, until the
+report is there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from nerf_talker import __version__
 from nerf_talker.atomic import atomic_path
 from nerf_talker.data.manifest import DatasetFiles
-from nerf_talker.evaluate.composite import head_over_truth, own
+from nerf_talker.evaluate.composite import head_over_truth, own, own_torso
 from nerf_talker.train.driving import Drive
 from nerf_talker.types import ByteArray, PortraitFrame
 from nerf_talker.weights.checks import file_sha256
@@ -30,10 +30,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """The two pictures of a frame that are compared with the truth, (H, W, 3) uint8 each."""
+    """The pictures of a frame that are compared with the truth, (H, W, 3) uint8 each.
+
+    Attributes:
+        own: The talker's own picture.
+        head_only: The head over the true frame.
+        own_torso: As ``own`` with the torso driven by the clip's own motion track, None where the
+            renderer gives none.
+    """
 
     own: ByteArray
     head_only: ByteArray
+    own_torso: ByteArray | None = None
+
+    def pictures(self) -> dict[str, ByteArray]:
+        """The pictures that there are by the names of their rows."""
+        driven = {} if self.own_torso is None else {"own_torso": self.own_torso}
+        return {"own": self.own, "head_only": self.head_only, **driven}
 
 
 class KeptFrames:
@@ -72,18 +85,22 @@ class KeptFrames:
 
         path = self._path(frame)
         content = path.read_bytes() if path.is_file() else b""
-        both = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-        if both is None or both.shape != (2 * self._size, self._size, 3):
+        tower = (
+            cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        )
+        size = self._size
+        if tower is None or tower.shape not in [(n * size, size, 3) for n in (2, 3)]:
             return None
-        rgb = np.asarray(cv2.cvtColor(both, cv2.COLOR_BGR2RGB), np.uint8)
-        return Shown(rgb[: self._size], rgb[self._size :])
+        rgb = np.asarray(cv2.cvtColor(tower, cv2.COLOR_BGR2RGB), np.uint8)
+        return Shown(*(rgb[at : at + size] for at in range(0, len(rgb), size)))
 
     def write(self, frame: int, shown: Shown) -> None:
         """Put a finished frame down."""
         import cv2
 
-        both = cv2.cvtColor(np.concatenate([shown.own, shown.head_only]), cv2.COLOR_RGB2BGR)
-        _, content = cv2.imencode(".png", both, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        pictures = list(shown.pictures().values())
+        tower = cv2.cvtColor(np.concatenate(pictures), cv2.COLOR_RGB2BGR)
+        _, content = cv2.imencode(".png", tower, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         with atomic_path(self._path(frame)) as temporary:
             temporary.write_bytes(content.tobytes())
 
@@ -121,7 +138,8 @@ def shown_frames(
             continue
         portrait = next(stream)
         truth = np.asarray(dataset.frames[frame])
-        shown = Shown(own(portrait), head_over_truth(portrait, truth, dataset.head_mask(frame)))
+        over_truth = head_over_truth(portrait, truth, dataset.head_mask(frame))
+        shown = Shown(own(portrait), over_truth, own_torso(portrait))
         if kept is not None:
             kept.write(frame, shown)
         yield shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ from nerf_talker.types import ByteArray, FloatArray
 if TYPE_CHECKING:
     from nerf_talker.data.dataset import Dataset
 
-ROWS = ("own", "head_only", "mean_frame", "nearest_frame")
+ROWS = ("own", "own_torso", "head_only", "mean_frame", "nearest_frame")
+"""All rows but those of peers; ``own_torso`` only where frames have it."""
 
 Witness = Callable[[str, ByteArray, int], None]
 """Told the name, picture and clip frame of every row's frames, the truth's first."""
@@ -116,8 +118,8 @@ def measure(
     Args:
         dataset: Where the truth and the baselines come from.
         frames: Frames of the clip, in order.
-        compared: Own and head-only picture of every frame, in the same order; consumed as they
-            are measured.
+        compared: The compared pictures of every frame, in the same order; consumed as they are
+            measured.
         instruments: What measures.
         watchers: Told every frame's pictures.
         peers: One picture per frame of each further row, by its name.
@@ -125,12 +127,13 @@ def measure(
         witness: Told every row's pictures.
     """
     networks = instruments.networks
-    rows = {name: Row(networks) for name in (*ROWS, *peers)}
-    done = Measurement(frames, rows, Film(), Gallery(frames))
     train = dataset.manifest.range("train")
     average = mean_frame(dataset.frames, train)
     nearest = nearest_frames(dataset.track.landmarks, train, frames)
     start = perf_counter()
+    ours, compared = _named(compared)
+    rows = {name: Row(networks) for name in (*ours, "mean_frame", "nearest_frame", *peers)}
+    done = Measurement(frames, rows, Film(), Gallery(frames))
     with ExitStack() as stack:
         readers = {
             name: stack.enter_context(instruments.reader.video()) for name in ("truth", *rows)
@@ -144,8 +147,7 @@ def measure(
             truth = true_frame(picture, reading, networks, index % SLOW_EVERY == 0, tracked)
             done.add_truth(truth, networks)
             pictures = {
-                "own": pair.own,
-                "head_only": pair.head_only,
+                **pair.pictures(),
                 "mean_frame": average,
                 "nearest_frame": np.asarray(dataset.frames[nearest[index]]),
                 **{name: next(shown) for name, shown in peers.items()},
@@ -171,6 +173,13 @@ def told(*witnesses: Witness) -> Witness:
             witness(row, picture, frame)
 
     return tell
+
+
+def _named(compared: Iterable[Shown]) -> tuple[list[str], Iterator[Shown]]:
+    """The rows that the first frame has pictures for, and all frames, the first one too."""
+    stream = iter(compared)
+    first = list(islice(stream, 1))
+    return [name for shown in first for name in shown.pictures()], chain(first, stream)
 
 
 def true_frame(

@@ -39,7 +39,9 @@ def notes(reader: str, drive: Drive, syncnet: bool = False) -> list[str]:
         "head_only is the rendered head over the true frame with its head painted out inside the "
         "binary head mask (Telea), so the two must not be compared with each other.",
         "Head pose and upper face follow the true frames in every row; the torso is predicted from "
-        "the head pose; the mouth is driven by "
+        "the head pose, but in own_torso driven by the clip's own motion track (an affine and a "
+        "few modes of bending per frame, fitted to that frame): what a driven video that replays "
+        "a body shows. No true pixel is pasted in there either. The mouth is driven by "
         + ("sound." if drive == "audio" else "the true frames' landmarks."),
         "psnr is the mean over frames of per-frame dB on 8-bit RGB, a perfect frame counting as "
         f"100 dB; the boxes come from the landmarks {boxes} in the true frames.",

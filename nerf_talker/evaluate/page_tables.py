@@ -31,6 +31,7 @@ MOTION_TITLES = {
 
 ROW_SHORT = {
     "own": "own",
+    "own_torso": "torso as tracked",
     "head_only": "head only",
     "mean_frame": "mean",
     "nearest_frame": "nearest",

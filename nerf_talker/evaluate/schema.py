@@ -234,6 +234,8 @@ class Report(StrictModel):
         fps: Frames per second of the truth.
         drive: What moved the mouth; null for videos.
         metrics: The talker's own picture, or the predicted video.
+        own_torso: The talker's own picture with the torso driven by the clip's own motion track,
+            which was fitted to the very frames measured; null for videos.
         head_only: The head over the true frame; null for videos.
         baselines: Rows that cost no training; null for videos.
         peers: Videos of other systems on the same frames, by name.
@@ -258,6 +260,7 @@ class Report(StrictModel):
     fps: float | None = None
     drive: Drive | None
     metrics: Metrics
+    own_torso: Metrics | None = None
     head_only: Metrics | None
     baselines: Baselines | None
     peers: dict[str, Metrics] = Field(default_factory=dict)
@@ -275,6 +278,8 @@ class Report(StrictModel):
     def rows(self) -> dict[str, Metrics]:
         """The table's rows by the names people read."""
         rows = {"own": self.metrics}
+        if self.own_torso is not None:
+            rows["own_torso"] = self.own_torso
         if self.head_only is not None:
             rows["head_only"] = self.head_only
         if self.baselines is not None:

@@ -90,6 +90,7 @@ def columns(reports: Sequence[Report]) -> list[Column]:
 
 ROW_TITLES = {
     "own": "own",
+    "own_torso": "own, torso as tracked",
     "head_only": "head only",
     "mean_frame": "mean training frame",
     "nearest_frame": "nearest training frame",

@@ -14,7 +14,7 @@ from nerf_talker.geometry.cameras import image_pixels, pixel_rays
 from nerf_talker.render.fused import FusedRenderer
 from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
-from nerf_talker.types import Driving, PortraitFrame
+from nerf_talker.types import Driving, FloatArray, PortraitFrame
 
 # Rays per chunk: about 60k samples, 60 MB of activations.
 CHUNK = 8_192
@@ -45,20 +45,31 @@ class PortraitRenderer:
         for row in range(len(driving)):
             yield self._frame(driving, condition, row)
 
+    @torch.no_grad()
+    def torso_driven(self, portrait: PortraitFrame, driving: Driving, row: int) -> FloatArray:
+        """(H, W, 3) a portrait's head over the torso that a row of ``driving`` moves."""
+        behind = _array(self._behind(driving, row)).reshape(portrait.rgb.shape)
+        rgb = portrait.head_rgb + (1 - portrait.head_opacity[..., None]) * behind
+        return np.clip(rgb, 0, 1)
+
     def _frame(self, driving: Driving, condition: HeadCondition, row: int) -> PortraitFrame:
         camera = self.talker.camera
         head, opacity = self.head(driving.camera_to_head, condition, row)
-        pose, motion = driving.camera_to_head[row : row + 1], driving.torso_motion[row : row + 1]
-        colour, alpha = self.talker.torso(self.points, pose, motion)
-        behind = self.talker.background.reshape(-1, 3)
-        behind = colour * alpha[:, None] + behind * (1 - alpha[:, None])
-        rgb = head + (1 - opacity[:, None]) * behind
+        rgb = head + (1 - opacity[:, None]) * self._behind(driving, row)
         shape = (camera.height, camera.width)
         return PortraitFrame(
             _array(rgb.clamp(0, 1)).reshape(*shape, 3),
             _array(head).reshape(*shape, 3),
             _array(opacity).reshape(shape),
         )
+
+    def _behind(self, driving: Driving, row: int) -> Tensor:
+        """(P, 3) the torso over the background."""
+        pose, motion = driving.camera_to_head[row : row + 1], driving.torso_motion[row : row + 1]
+        bend = None if driving.torso_bend is None else driving.torso_bend[row : row + 1]
+        colour, alpha = self.talker.torso(self.points, pose, motion, bend)
+        background = self.talker.background.reshape(-1, 3)
+        return colour * alpha[:, None] + background * (1 - alpha[:, None])
 
     def head(
         self, camera_to_head: Tensor, condition: HeadCondition, row: int
@@ -84,5 +95,5 @@ class PortraitRenderer:
         return rgb, opacity
 
 
-def _array(value: Tensor) -> np.ndarray:
+def _array(value: Tensor) -> FloatArray:
     return value.float().cpu().numpy()

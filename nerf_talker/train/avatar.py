@@ -21,10 +21,12 @@ from nerf_talker.render.ray_operators import RenderConfig
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
 from nerf_talker.types import Driving
 
-FORMAT = 2
-"""1 kept the table in 32 bits and the occupancy with what only training needs."""
+FORMAT = 3
+"""1 kept the table in 32 bits and the occupancy with what only training needs; 1 and 2 knew no bend
+of the torso."""
 
 TABLES, CELLS = ("head.table", "head.landmarks.table"), "talker.occupancy.cells"
+BEND = ("torso.bend_modes", "torso.motion.bend_mean", "torso.motion.bend_weights")
 TRAINING_ONLY = ("talker.occupancy.allowed", "talker.occupancy.score")
 DEFAULT_CONSENT = (
     "The person shown must have agreed to this avatar and to what it is made to say. "
@@ -59,7 +61,7 @@ class Avatar:
 
     Attributes:
         talker: The learned parts.
-        poses: Driving without a mouth: the training clip's poses, expression and torso motion.
+        poses: Driving without a mouth: the training clip's poses, expression and torso.
         metadata: Subject, frame rate, extractor, crop, versions, seconds, consent note.
     """
 
@@ -80,6 +82,7 @@ def reference_poses(dataset: Dataset) -> Driving:
         torch.from_numpy(dataset.torso_motion[rows].copy()),
         torch.zeros(count, dtype=torch.int64),
         dataset.manifest.fps,
+        torch.from_numpy(dataset.torso_bend[rows].copy()),
     )
 
 
@@ -120,6 +123,8 @@ def save_avatar(path: Path, talker: Talker, poses: Driving, info: AvatarInfo) ->
     tensors["poses.expression"] = poses.expression
     tensors["poses.camera_to_head"] = poses.camera_to_head
     tensors["poses.torso_motion"] = poses.torso_motion
+    if poses.torso_bend is not None:
+        tensors["poses.torso_bend"] = poses.torso_bend
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(contiguous, {"nerf_talker": info.model_dump_json()}))
@@ -169,6 +174,7 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             tensors["poses.torso_motion"],
             torch.zeros(len(tensors["poses.expression"]), dtype=torch.int64, device=device),
             info.fps,
+            tensors.get("poses.torso_bend"),
         )
     except BackendError as error:
         raise AvatarError(
@@ -196,6 +202,8 @@ def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:
         for name, value in _unpacked(tensors, talker).items()
         if name.startswith("talker.")
     }
+    if info.format < 3:  # a torso that does not bend, as the new talker's does not
+        state |= {name: talker.get_buffer(name) for name in BEND}
     for name, table in talker.named_parameters():
         if name in TABLES and name in state:  # stays as it is stored: rendering reads it so
             if state[name].dtype not in (torch.float16, torch.float32):

@@ -26,8 +26,8 @@ def dataset_driving(dataset: Dataset, frames: Sequence[int], drive: Drive) -> Dr
         drive: Whether the mouth follows the clip's sound or its own landmarks.
 
     Returns:
-        Driving with the clip's tracked poses and torso motion. Training frames carry their own
-        appearance code, every other frame the neutral one.
+        Driving with the clip's tracked poses and torso. Training frames carry their own appearance
+        code, every other frame the neutral one.
     """
     track, rows = dataset.track, np.asarray(frames, np.int64)
     audio = landmarks = None
@@ -46,4 +46,5 @@ def dataset_driving(dataset: Dataset, frames: Sequence[int], drive: Drive) -> Dr
         torch.from_numpy(dataset.torso_motion[rows]),
         torch.from_numpy(np.where(trained, rows - start + 1, 0)),
         track.fps,
+        torch.from_numpy(dataset.torso_bend[rows]),
     )

@@ -133,7 +133,7 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     first = round(train.start / track.fps * sound.rate)
     last = round(train.stop / track.fps * sound.rate)
     talker.audio.fit_normalisation(sound.values[first:last])
-    talker.torso.start_from(dataset.torso)
+    talker.torso.start_from(dataset.torso, dataset.torso_modes)
     _fit_torso_motion(talker, dataset)
     talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
     centres = talker.occupancy.centres()
@@ -147,15 +147,18 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
 
 
 def _fit_torso_motion(talker: Talker, dataset: Dataset) -> None:
-    """Fit torso motion to head pose; the validation range picks how much the pose is believed.
+    """Fit torso motion and bend to head pose; validation picks how much the pose is believed.
 
     The strongest ridge leaves the mean motion: right for a body that ignores the head.
     """
     train, val = (slice(*dataset.manifest.splits[split]) for split in ("train", "val"))
-    poses, motions = dataset.track.camera_to_head, dataset.torso_motion
-    model = talker.torso.motion
-    errors = []
-    for ridge in TORSO_RIDGES:
-        model.fit(poses[train], motions[train], ridge)
-        errors.append(model.error(poses[val], motions[val]))
-    model.fit(poses[train], motions[train], TORSO_RIDGES[int(np.argmin(errors))])
+    poses, model = dataset.track.camera_to_head, talker.torso.motion
+    for wanted, fit, error in (
+        (dataset.torso_motion, model.fit, model.error),
+        (dataset.torso_bend, model.fit_bend, model.bend_error),
+    ):
+        errors = []
+        for ridge in TORSO_RIDGES:
+            fit(poses[train], wanted[train], ridge)
+            errors.append(error(poses[val], wanted[val]))
+        fit(poses[train], wanted[train], TORSO_RIDGES[int(np.argmin(errors))])

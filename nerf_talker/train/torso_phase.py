@@ -98,7 +98,8 @@ def _errors(talker: Talker, dataset: Dataset, batch: TorsoPixels) -> Tensor:
     """(P,) colour error of torso over background, weighted by how free of head a pixel is."""
     pose = torch.from_numpy(dataset.track.camera_to_head[batch.frame])
     motion = torch.from_numpy(dataset.torso_motion[batch.frame])
-    colour, alpha = talker.torso(batch.points, pose, motion)
+    bend = torch.from_numpy(dataset.torso_bend[batch.frame])
+    colour, alpha = talker.torso(batch.points, pose, motion, bend)
     behind = talker.background[batch.pixels[:, 0], batch.pixels[:, 1]]
     predicted = colour * alpha[:, None] + behind * (1 - alpha[:, None])
     # Squared: a pixel the head half covers shows the head's colour, not the torso's.

@@ -1,7 +1,9 @@
 """Stage: the clean background plate.
 
-One still picture serves all frames, since new speech has no frames to take a background from. A
-background that does not stand still is reported, or refused where the picture would be a smear.
+One still picture serves all frames, since new speech has no frames to take a background from. Where
+the background changed in steps, by a cut or a moved camera, the picture shows the last of them: a
+mixture of all would show things twice. One that never stands still is reported, or refused where
+the picture would be a smear.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from nerf_talker.data.labels import Label
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess.media import read_video
 from nerf_talker.preprocess.plates import (
+    alike_latest,
+    brought_to,
     inpaint_smooth,
     masked_median,
     sampled,
@@ -35,7 +39,9 @@ _CLEAR, WORTH_A_WARNING = 12.0, 0.02
 
 
 def run(context: StageContext) -> dict[str, Any]:
-    """Write ``background.png``: median of the training frames that show a pixel.
+    """Write ``background.png``: median of the training frames that look like the last of them.
+
+    What those never show is filled from the median of all, brought to their look.
 
     Raises:
         InputError: The background moves too much for one picture, and "plain" was not chosen.
@@ -53,8 +59,14 @@ def run(context: StageContext) -> dict[str, Any]:
             f"{motion.typical:.0f} grey levels from the still picture of it); film with a camera "
             "that stands still, or take one colour instead with --background plain"
         )
-    save_png(context.new.background, plate if plain else inpaint_smooth(plate, known))
+    alike = alike_latest(pictures, seen)
+    if not plain:
+        plate = inpaint_smooth(plate, known)
+        latest, times = masked_median([pictures[k] for k in alike], [seen[k] for k in alike])
+        plate = brought_to(plate, latest, times >= 2)
+    save_png(context.new.background, plate)
     return {
+        "like_latest_share": round(len(alike) / len(pictures), 4),
         "seen_share": round(float(known.mean()), 4),
         "motion_levels": round(motion.typical, 2),
         "moving_share": round(motion.area, 4),
@@ -64,8 +76,8 @@ def run(context: StageContext) -> dict[str, Any]:
 
 def _warning(motion: BackgroundMotion) -> str:
     return (
-        f"up to {motion.area:.0%} of the background changes in the clip; rendered speech shows the "
-        "middle of what was seen there: stop what moves, or use --background plain"
+        f"up to {motion.area:.0%} of the background changes in the clip; rendered speech shows how "
+        "it looked last: stop what moves, or use --background plain"
     )
 
 
@@ -119,7 +131,7 @@ def motion_of(
 
 STAGE = Stage(
     name="background",
-    version=3,
+    version=4,
     inputs=("ingest", "parsing"),
     outputs=("background.png",),
     options=("background",),

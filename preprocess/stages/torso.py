@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,13 @@ from nerf_talker.preprocess.stage import Stage, StageContext
 from nerf_talker.preprocess.stages.ingest import read_clip_record
 from nerf_talker.preprocess.stages.landmarks import read_landmark_file, read_splices
 from nerf_talker.preprocess.stages.tracking import clip_camera, read_tracking
+from nerf_talker.preprocess.torso_bend import (
+    PlateTones,
+    bend_modes,
+    displacement_grid,
+    follow_bend,
+    still_bend,
+)
 from nerf_talker.preprocess.torso_motion import (
     Reference,
     as_plate_motion,
@@ -38,8 +45,8 @@ _SEEN_SHARE = 0.04
 _RIM = 0.01
 # Frames tried as the reference, and frames each is tried on: one with motion blur tracks badly.
 _CANDIDATES, _TRIALS = 4, 48
-# Metres (15 um) and pixels.
-CANONICAL_STEP, LANDMARK_STEP = 2.0**-16, 2.0**-7
+# Metres (15 um), pixels, and spreads of a mode.
+CANONICAL_STEP, LANDMARK_STEP, BEND_STEP = 2.0**-16, 2.0**-7, 2.0**-10
 
 
 def run(context: StageContext) -> dict[str, Any]:
@@ -48,8 +55,14 @@ def run(context: StageContext) -> dict[str, Any]:
     index, reference = _reference(context, candidates(landmarks, valid, context.options.fps))
     frames = context.progress(_frames(context, True), "torso", len(landmarks))
     matrices, tracked = follow(reference, frames)
-    matrices = settle(matrices, tracked, read_splices(context))
-    save_png(context.new.torso, _plate(context, matrices))
+    splices = read_splices(context)
+    matrices = settle(matrices, tracked, splices)
+    plate = _plate(context, matrices)
+    save_png(context.new.torso, plate)
+    share = float(tracked.mean())
+    modes, bend = still_bend(len(matrices))
+    if share >= 0.5:
+        modes, bend = _bend(context, PlateTones.of(plate), matrices, splices)
     poses, shape = read_tracking(context)
     camera = clip_camera(context.options.size)
     canonical = expression_landmarks(camera, shape, landmarks)
@@ -62,10 +75,23 @@ def run(context: StageContext) -> dict[str, Any]:
         blendshapes=blendshapes,
         valid=valid,
         torso_motion=as_plate_motion(matrices, context.options.size),
+        torso_modes=modes,
+        torso_bend=_rounded(bend, BEND_STEP),
     )
-    share = float(tracked.mean())
     warnings = [] if share >= 0.5 else ["the torso could not be tracked; it is treated as still"]
     return {"reference_frame": index, "tracked_share": round(share, 4), "warnings": warnings}
+
+
+def _bend(
+    context: StageContext, plate: PlateTones, matrices: Array, splices: Sequence[int]
+) -> tuple[FloatArray, FloatArray]:
+    """(K, G, G, 2) modes of training frames and (F, K) coefficients of every frame."""
+    rows = sampled(training_rows(len(matrices)))
+    shown = zip(rows, _frames(context, True, set(rows)), strict=True)
+    laid = (plate.laid(*frame, matrices[row]) for row, frame in shown)
+    modes = bend_modes([displacement_grid(plate, *tones) for tones in laid])
+    frames = context.progress(_frames(context, True), "torso bend", len(matrices))
+    return modes, follow_bend(plate, modes, frames, matrices, splices)
 
 
 def _rounded(values: Array, step: float) -> FloatArray:
@@ -156,7 +182,7 @@ def _behind_head(share: FloatArray, seen: BoolArray) -> FloatArray:
 
 STAGE = Stage(
     name="torso",
-    version=7,
+    version=8,
     inputs=("ingest", "landmarks", "tracking", "parsing"),
     outputs=("torso.png", "track.npz"),
     options=(),

@@ -163,6 +163,7 @@ class Still:
 
     def __init__(self, camera_to_head, torso_motion):
         self.camera_to_head, self.torso_motion = camera_to_head, torso_motion
+        self.torso_bend = None
 
 
 def met(talker):

@@ -9,7 +9,13 @@ from nerf_talker.data.manifest import CameraModel, CropTransform, Manifest, cont
 from nerf_talker.evaluate.crop_reader import STEADY_POINTS
 from nerf_talker.evaluate.readers import Reading
 from nerf_talker.geometry.mesh import INNER_LIPS, LIPS
-from nerf_talker.types import AudioFeatures, FrameTrack, PortraitFrame
+from nerf_talker.types import (
+    TORSO_GRID,
+    TORSO_MODES,
+    AudioFeatures,
+    FrameTrack,
+    PortraitFrame,
+)
 
 SIZE, FPS, RATE = 64, 25.0, 16000
 
@@ -148,4 +154,7 @@ def toy_dataset(root):
         np.repeat((labels * 85)[None], count, 0),
         frames[0],
         np.zeros((SIZE, SIZE, 4), np.uint8),
+        None,
+        np.zeros((TORSO_MODES, TORSO_GRID, TORSO_GRID, 2), np.float32),
+        np.zeros((count, TORSO_MODES), np.float32),
     )
