@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,36 +39,47 @@ def read_sound_from(path: Path, start: float | None, rate: int = RATE) -> FloatA
 
     Sound that begins later is preceded by silence, sound before ``start`` is cut off.
     """
+    begins, pieces = zip(*_pieces(Path(path), rate), strict=True)
+    samples = np.concatenate(pieces)
+    shift = 0 if start is None else round((begins[0] - start) * rate)
+    return np.pad(samples, (shift, 0)) if shift > 0 else samples[-shift:]
+
+
+def stream_sound(path: Path, rate: int = RATE) -> Iterator[FloatArray]:
+    """The pieces of :func:`read_sound` in order, as they are decoded, in constant memory."""
+    for _, piece in _pieces(Path(path), rate):
+        yield piece
+
+
+def _pieces(path: Path, rate: int) -> Iterator[tuple[float, FloatArray]]:
+    """Pieces of a file's first sound track, each with the file's time of the first, seconds."""
     import av
 
-    path = Path(path)
     _check_file(path)
-    pieces: list[FloatArray] = []
-    first = None
+    first, heard = None, 0
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise InputError(f"{path}: has no sound track; give a file with sound")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            for frame in container.decode(container.streams.audio[0]):
-                if first is None:
+            for frame in chain(container.decode(container.streams.audio[0]), [None]):
+                if first is None and frame is not None:
                     first = float(frame.time or 0.0)
-                pieces += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-            pieces += [part.to_ndarray()[0] for part in resampler.resample(None)]
+                for part in resampler.resample(frame):
+                    piece = part.to_ndarray()[0]
+                    heard += len(piece)
+                    yield first or 0.0, np.clip(piece, -1, 1).astype(np.float32)
     except av.FFmpegError as error:
         if first is None:
             raise InputError(
                 f"{path}: cannot be read as sound ({error.strerror}); give a wav, mp3, m4a or flac"
             ) from None
-        done = sum(map(len, pieces)) / rate
         raise InputError(
-            f"{path}: the sound is damaged after {done:.2f} s ({error.strerror}); export it again"
+            f"{path}: the sound is damaged after {heard / rate:.2f} s ({error.strerror}); "
+            "export it again"
         ) from None
-    if not pieces or not sum(map(len, pieces)):
+    if not heard:
         raise InputError(f"{path}: holds no sound (0 samples); give a recording")
-    samples = np.clip(np.concatenate(pieces), -1, 1).astype(np.float32)
-    shift = 0 if start is None else round(((first or 0.0) - start) * rate)
-    return np.pad(samples, (shift, 0)) if shift > 0 else samples[-shift:]
 
 
 def write_wav(path: Path, samples: npt.ArrayLike, rate: int = RATE) -> None:

@@ -11,6 +11,8 @@ def run(argv: list[str]) -> int:
     """Render; see ``nerf-talker render --help``."""
     import tyro
 
+    from nerf_talker.cli.render_output import OutputArguments
+    from nerf_talker.drive.coding import STANDARD_OUTPUT
     from nerf_talker.drive.speech import render_speech
     from nerf_talker.train.avatar import load_avatar
     from nerf_talker.train.precision import resolve_device
@@ -23,10 +25,10 @@ def run(argv: list[str]) -> int:
         """Avatar file, or the run folder that holds one."""
         audio: Path
         """Speech: any sound or video file."""
-        output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
-        """The mp4 to write."""
-        mark: bool = True
-        """Mark the file as synthetic in its metadata (--no-mark turns it off)."""
+        output: Annotated[str, tyro.conf.arg(aliases=("-o",))]
+        """What to write: a .mp4, .mov, .mkv or .webm, a folder for PNG files (name ending in /),
+        or - for frames on standard output (YUV4MPEG2, or RGB bytes with --codec raw)."""
+        shown: tyro.conf.OmitArgPrefixes[OutputArguments]
         audio_features: str | None = None
         """Source of the speech features where the avatar's come from files of yours:
         hf:FOLDER[:LAYER] or npy:FILE@ROWS_PER_SECOND."""
@@ -37,17 +39,22 @@ def run(argv: list[str]) -> int:
     quiet = arguments.quiet or not sys.stderr.isatty()
     avatar = load_avatar(arguments.avatar, str(resolve_device("auto")))
     begun = time.perf_counter()
+    options = arguments.shown.options()
     made = render_speech(
         avatar,
         arguments.audio,
         arguments.output,
-        arguments.mark,
+        options.mark,
         quiet,
         arguments.audio_features,
+        options,
     )
     seconds = time.perf_counter() - begun
+    rendered = made.frames - made.resumed
+    earlier = f" ({made.resumed} were there)" if made.resumed else ""
     print(
-        f"{made.path}: {made.frames} frames at {made.fps:g} fps in {seconds:.1f} s "
-        f"({made.frames / seconds:.1f} frames/s)"
+        f"{made.path}: {made.frames} frames{earlier} at {made.fps:g} fps in {seconds:.1f} s "
+        f"({rendered / seconds:.1f} frames/s)",
+        file=sys.stderr if arguments.output == STANDARD_OUTPUT else sys.stdout,
     )
     return 0

@@ -2,52 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from nerf_talker import __version__
 from nerf_talker.audio.registry import extractor_of_avatar
-from nerf_talker.audio.sound import RATE, read_sound
+from nerf_talker.audio.streaming import features_of_file
+from nerf_talker.drive.background import PLATE, make_background
+from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec, video_coding
+from nerf_talker.drive.options import PLAIN, RenderOptions
+from nerf_talker.drive.pixels import bytes_of
+from nerf_talker.drive.provenance import draw_visible_mark, provenance_of
+from nerf_talker.drive.sinks import Behind, FrameSink, PngFolder, RawFrames
 from nerf_talker.drive.source import DrivingSource, SpeechSource
 from nerf_talker.drive.video import SpeechVideo
-from nerf_talker.errors import InputError
+from nerf_talker.errors import ConfigError, InputError
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import Avatar
 from nerf_talker.train.precision import resolve_precision
+from nerf_talker.types import AudioFeatures, PortraitFrame
 
 CHUNK = 50  # frames driven at once: two seconds
+# A field seen closer than this many times shows its cells, no more detail.
+LARGEST_SCALE, SMALLEST_SIZE = 4, 16
 
 
 @dataclass(frozen=True)
 class RenderedSpeech:
-    """What was written: the video, its frames and their rate."""
+    """What was written: the video, its frames and their rate.
+
+    Attributes:
+        path: The video, the folder of PNG files, or ``-``.
+        frames: Its frames.
+        fps: Their rate.
+        resumed: Frames that an earlier call had finished.
+    """
 
     path: Path
     frames: int
     fps: float
-
-
-def synthetic_mark(avatar: Avatar) -> dict[str, str]:
-    """Metadata that says what the video is."""
-    subject = avatar.metadata.subject
-    return {
-        "title": f"Synthetic video of {subject}",
-        "comment": (
-            f"SYNTHETIC: speech-driven rendering by nerf-talker {__version__}. "
-            f"{avatar.metadata.consent}"
-        ),
-    }
+    resumed: int = 0
 
 
 def render_speech(
     avatar: Avatar,
     speech: Path,
-    out: Path,
+    out: str | Path,
     mark: bool = True,
     quiet: bool = True,
     audio_features: str | None = None,
+    options: RenderOptions = PLAIN,
 ) -> RenderedSpeech:
     """Render an avatar speaking a sound file.
 
@@ -57,20 +64,22 @@ def render_speech(
     Args:
         avatar: A loaded avatar.
         speech: Any container with a sound track.
-        out: The mp4 to write.
+        out: What to write, see :mod:`nerf_talker.drive.coding`.
         mark: Mark the file as synthetic in its metadata.
         quiet: No progress bar.
         audio_features: Where the avatar's speech features come from, if from the user's files.
+        options: How frames become a file.
 
     Returns:
         What was written; the video is as long as the speech to within one frame.
 
     Raises:
-        InputError: The speech cannot be read or is empty.
+        InputError: The speech cannot be read or is empty, or the output cannot be written so.
         AvatarError: The avatar was trained on other speech features.
     """
+    chosen_codec(out, options)
     source = speech_source(avatar, speech, quiet, audio_features)
-    return render_source(avatar, source, speech, out, mark, quiet)
+    return render_source(avatar, source, speech, out, mark, quiet, options)
 
 
 def speech_source(
@@ -82,25 +91,42 @@ def speech_source(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    extractor = extractor_of_avatar(avatar.metadata.extractor, audio_features)
-    samples = read_sound(speech)
-    fps = avatar.poses.fps
-    frames = round(len(samples) / RATE * fps)
-    if frames < 1:
-        raise InputError(f"{speech}: shorter than one video frame; give at least {1 / fps:.2f} s")
-    features = extractor.features(
-        samples, RATE, lambda steps: tqdm(steps, extractor.name, disable=quiet, leave=False)
-    )
+    features, frames = speech_features(avatar, speech, audio_features)
     return SpeechSource(avatar.poses.to("cpu"), features, frames)
+
+
+def speech_features(
+    avatar: Avatar, speech: Path, audio_features: str | None = None, fps: float | None = None
+) -> tuple[AudioFeatures, int]:
+    """Features of a sound file as the avatar hears it, and how many frames it lasts.
+
+    Args:
+        avatar: Whose hearing.
+        speech: Any container with a sound track.
+        audio_features: Where the features come from, if from the user's files.
+        fps: Frames per second; None for the avatar's.
+
+    Raises:
+        InputError: The speech cannot be read or is shorter than a frame.
+        AvatarError: The avatar was trained on other speech features.
+    """
+    extractor = extractor_of_avatar(avatar.metadata.extractor, audio_features)
+    rate = fps or avatar.poses.fps
+    features, seconds = features_of_file(extractor, speech)
+    frames = round(seconds * rate)
+    if frames < 1:
+        raise InputError(f"{speech}: shorter than one video frame; give at least {1 / rate:.2f} s")
+    return features, frames
 
 
 def render_source(
     avatar: Avatar,
     source: DrivingSource,
     sound: Path,
-    out: Path,
+    out: str | Path,
     mark: bool = True,
     quiet: bool = True,
+    options: RenderOptions = PLAIN,
 ) -> RenderedSpeech:
     """Render driven frames to a video over a sound file.
 
@@ -108,22 +134,88 @@ def render_source(
         avatar: A loaded avatar.
         source: What moves it.
         sound: Any container with a sound track.
-        out: The mp4 to write.
+        out: What to write, see :mod:`nerf_talker.drive.coding`.
         mark: Mark the file as synthetic in its metadata.
         quiet: No progress bar.
+        options: How frames become a file.
 
     Returns:
         What was written.
+
+    Raises:
+        InputError: The output or the background cannot be had as asked for.
     """
+    options = replace(options, mark=mark and options.mark)
     frames, device = len(source), avatar.talker.background.device
-    renderer = PortraitRenderer(avatar.talker, resolve_precision("auto", device))
-    marks = synthetic_mark(avatar) if mark else {}
-    with SpeechVideo(out, sound, source.fps, marks) as video:
-        bar = tqdm(total=frames, desc="render", unit="frame", disable=quiet)
-        for start in range(0, frames, CHUNK):
-            driving = source.chunk(start, min(start + CHUNK, frames)).to(device)
-            for picture in renderer.frames(driving):
-                video.write(picture.rgb)
-                bar.update()
-        bar.close()
-    return RenderedSpeech(out, frames, source.fps)
+    camera = avatar.talker.camera
+    _check_size(options.size, camera.width)
+    renderer = PortraitRenderer(
+        avatar.talker,
+        resolve_precision("auto", device),
+        options.size,
+        figure=options.background != PLATE,
+    )
+    size = (renderer.camera.height, renderer.camera.width)
+    make_background(options.background, size, source.fps)  # what cannot be had is said at once
+    with open_sink(avatar, source, sound, out, options) as sink:
+        begun = min(sink.frames, frames)
+        scene = make_background(options.background, size, source.fps, begun)
+
+        def finish(made: tuple[int, PortraitFrame]) -> None:
+            picture = bytes_of(scene.picture(made[1], made[0]), made[0])
+            sink.write(draw_visible_mark(picture) if options.visible_mark else picture)
+
+        bar = tqdm(total=frames, initial=begun, desc="render", unit="frame", disable=quiet)
+        with bar, Behind(finish) as finished:
+            for start in range(begun, frames, CHUNK):
+                driving = source.chunk(start, min(start + CHUNK, frames)).to(device)
+                for number, picture in enumerate(renderer.frames(driving), start):
+                    finished((number, picture))
+                    bar.update()
+    return RenderedSpeech(Path(out), frames, source.fps, begun)
+
+
+def open_sink(
+    avatar: Avatar, source: DrivingSource, sound: Path, out: str | Path, options: RenderOptions
+) -> FrameSink:
+    """What takes the pictures.
+
+    Raises:
+        InputError: The output cannot be written as asked for.
+        ConfigError: Options that contradict.
+    """
+    codec = chosen_codec(out, options)
+    provenance = provenance_of(avatar) if options.mark else None
+    if str(out) == STANDARD_OUTPUT:
+        if options.resume:
+            raise ConfigError("--resume: frames on standard output cannot be gone on with")
+        return RawFrames(sys.stdout.buffer, codec, source.fps, provenance)
+    resume = _resume_text(avatar, source, sound, options) if options.resume else None
+    if codec == "png":
+        return PngFolder(Path(out), sound, source.fps, provenance, resume)
+    tags = provenance.tags() if provenance else {}
+    coding = video_coding(Path(out), options)
+    return SpeechVideo(Path(out), sound, source.fps, tags, coding, resume=resume)
+
+
+def _check_size(size: int | None, trained: int) -> None:
+    if size is not None and not SMALLEST_SIZE <= size <= LARGEST_SCALE * trained:
+        raise ConfigError(
+            f"--size {size}: this avatar was trained at {trained} pixels and renders from "
+            f"{SMALLEST_SIZE} to {LARGEST_SCALE * trained}"
+        )
+
+
+def _resume_text(avatar: Avatar, source: DrivingSource, sound: Path, options: RenderOptions) -> str:
+    """All that frames depend on: the avatar, the sound, the motion at some places, the options."""
+    digest = hashlib.sha256()
+    with sound.open("rb") as content:
+        while piece := content.read(1 << 20):
+            digest.update(piece)
+    for place in sorted({0, len(source) // 3, 2 * len(source) // 3, len(source) - 1}):
+        driven = source.chunk(place, place + 1)
+        parts = (driven.audio, driven.expression, driven.camera_to_head, driven.torso_motion)
+        for value in parts:
+            digest.update(b"" if value is None else value.numpy().tobytes())
+    whom = provenance_of(avatar).avatar
+    return f"{whom} {digest.hexdigest()} {len(source)} frames at {source.fps} {options}\n"

@@ -1,30 +1,50 @@
-"""A video file with sound, written frame by frame and put in place only when complete."""
+"""A video file with sound, written frame by frame and put in place only when complete.
+
+Pictures are encoded into parts of fixed length in a hidden folder beside the output. When all are
+there, their packets are copied, not encoded again, into the file with its sound. So a killed
+rendering loses one part at most, memory is the same for a second and for a day, and the timestamps
+follow from frame numbers alone.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
+from nerf_talker.drive.coding import Coding, video_coding
+from nerf_talker.drive.joining import join_parts
+from nerf_talker.drive.parts import begin_parts
+from nerf_talker.drive.pixels import STANDARD, ColourTags, bytes_of, video_frame
+from nerf_talker.errors import InputError
+from nerf_talker.types import ByteArray, FloatArray
 
-from nerf_talker.errors import AvatarError, InputError
-from nerf_talker.types import FloatArray
-
-SOUND_RATE = 48_000
+# Frames per part: 20 s at 25 fps, and two of x264's longest groups of pictures.
+PART = 500
+_OPEN = "open"
 
 
 class SpeechVideo:
-    """mp4 (H.264 yuv420p, AAC, faststart) of rendered frames over a sound file.
+    """A video of rendered frames over a sound file, in any :class:`Coding`.
 
-    Use as a context manager; leaving it with an error removes the partial file.
+    Use as a context manager; leaving it with an error removes what was written, unless it is to be
+    resumed.
     """
 
     def __init__(
-        self, path: Path, sound: Path, fps: float, mark: dict[str, str], crf: int = 16
+        self,
+        path: Path,
+        sound: Path,
+        fps: float,
+        mark: dict[str, str],
+        coding: Coding | None = None,
+        tags: ColourTags = STANDARD,
+        resume: str | None = None,
+        part: int = PART,
     ) -> None:
         """Nothing is opened before the ``with`` block.
 
@@ -33,76 +53,80 @@ class SpeechVideo:
             sound: Any container with an audio stream that PyAV reads.
             fps: Frames per second.
             mark: Metadata of the file, e.g. that it is synthetic.
-            crf: Constant rate factor of x264, lower is better.
+            coding: Encoder and container; None goes by the path's ending.
+            tags: How colours are coded.
+            resume: What the frames depend on: finished parts are kept when the writing stops, and
+                those of an earlier writing with the same text are used. None does neither.
+            part: Frames per part.
+
+        Raises:
+            InputError: The path is a folder, or its ending is not known.
         """
-        self.path, self.sound, self.mark, self.crf = Path(path), sound, mark, crf
-        self.fps = Fraction(fps).limit_denominator(1001)
-        self.partial = self.path.with_name(f".{self.path.name}.part")
+        self.path, self.sound, self.mark, self.tags = Path(path), sound, mark, tags
+        self.coding = coding or video_coding(self.path)
+        self.rate = Fraction(fps).limit_denominator(1001)
+        self.resume, self.part = resume, part
+        self.folder = self.path.with_name(f".{self.path.name}.parts")
         self.frames = 0
-        self.video: Any = None
+        self._container: Any = None
+        self._stream: Any = None
 
     def __enter__(self) -> SpeechVideo:
-        """Open the output."""
-        import av
-
+        """Open the output; ``frames`` then says how many are there already."""
         if self.path.is_dir():
             raise InputError(f"{self.path}: is a folder; name the video file to write")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.container: Any = av.open(
-            str(self.partial), "w", format="mp4", options={"movflags": "+faststart"}
-        )
-        self.container.metadata.update(self.mark)
-        self.audio = self.container.add_stream("aac", rate=SOUND_RATE, layout="mono")
-        self.audio.bit_rate = 128_000
-        self.blocks = _sound_blocks(self.sound)
-        self.heard = 0.0
+        names = (self._name(number).name for number in count())
+        self.frames = self.part * begin_parts(self.folder, self.resume, names)
         return self
 
-    def write(self, rgb: FloatArray) -> None:
-        """Append one (H, W, 3) float picture in [0, 1].
+    def write(self, picture: FloatArray | ByteArray) -> None:
+        """Append one (H, W, 3) picture, (H, W, 4) with straight alpha where the coding has it.
+
+        Args:
+            picture: uint8, or float in [0, 1].
 
         Raises:
             AvatarError: The picture holds a value that is not a finite number.
         """
-        import av
-        from av.video.reformatter import ColorRange, Colorspace
-
-        if not np.isfinite(rgb).all():
-            raise AvatarError(f"frame {self.frames} of the rendering is not finite; train again")
-
-        picture = np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
-        # yuv420p halves both axes: an odd edge is repeated once.
-        picture = np.pad(
-            picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), "edge"
-        )
-        if self.video is None:
-            self._open_video(picture.shape[0], picture.shape[1])
-        # The default conversion is BT.601; the file says, and players expect, BT.709.
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-        )
-        frame.pts = self.frames
-        frame.time_base = 1 / self.fps
-        self.container.mux(self.video.encode(frame))
+        if picture.dtype.kind == "f":
+            picture = bytes_of(picture, self.frames)
+        frame = video_frame(picture, self.coding.pixels, self.tags)
+        if self._container is None:
+            self._open(frame.height, frame.width)
+        frame.pts = self.frames % self.part
+        frame.time_base = 1 / self.rate
+        self._container.mux(self._stream.encode(frame))
         self.frames += 1
-        self._sound_until(self.frames / float(self.fps))
+        if self.frames % self.part == 0:
+            self._close(self.frames - self.part)
 
-    def _open_video(self, height: int, width: int) -> None:
-        self.video = self.container.add_stream("libx264", rate=self.fps)
-        self.video.height, self.video.width = height, width
-        self.video.pix_fmt = "yuv420p"
-        self.video.options = {"crf": str(self.crf), "preset": "medium"}
-        self.video.codec_context.color_range = 1
-        self.video.codec_context.colorspace = 1
+    def _name(self, part: int | str) -> Path:
+        name = part if isinstance(part, str) else f"{part:06d}"
+        return self.folder / f"{name}.{self.coding.part}"
 
-    def _sound_until(self, seconds: float) -> None:
-        """Encode sound up to a time, so that both streams grow side by side."""
-        while self.heard < seconds:
-            block = next(self.blocks, None)
-            if block is None:
-                return
-            self.container.mux(self.audio.encode(block))
-            self.heard += block.samples / SOUND_RATE
+    def _open(self, height: int, width: int) -> None:
+        import av
+
+        self._container = av.open(str(self._name(_OPEN)), "w", format=self.coding.part)
+        stream = self._container.add_stream(self.coding.encoder, rate=self.rate)
+        stream.height, stream.width = height, width
+        stream.pix_fmt, stream.options = self.coding.pixels, self.coding.options
+        if self.coding.bitrate is not None:
+            stream.bit_rate = self.coding.bitrate
+        if self.coding.codec == "hevc":
+            stream.codec_context.codec_tag = "hvc1"  # the only tag that Apple's players open
+        self.tags.write_to(stream)
+        self._stream = stream
+
+    def _close(self, first: int) -> None:
+        """Finish the open part, whose first frame is ``first``."""
+        if self._container is None:
+            return
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        self._container = self._stream = None
+        os.replace(self._name(_OPEN), self._name(first // self.part))
 
     def __exit__(
         self,
@@ -110,26 +134,23 @@ class SpeechVideo:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Flush and put the file in place, or remove it after an error."""
+        """Put the file in place, or remove it after an error."""
         try:
-            if kind is None and self.video is not None:
-                self._sound_until(self.frames / float(self.fps))
-                self.container.mux(self.video.encode(None))
-                self.container.mux(self.audio.encode(None))
-            self.container.close()
-            if kind is None and self.video is not None:
-                os.replace(self.partial, self.path)
+            if kind is None:
+                self._close(self.frames - self.frames % self.part)
+                self._join()
         finally:
-            self.partial.unlink(missing_ok=True)
+            if self._container is not None:
+                self._container.close()
+                self._container = None
+                self._name(_OPEN).unlink(missing_ok=True)
+            if kind is None or self.resume is None:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
-
-def _sound_blocks(sound: Path) -> Iterator[Any]:
-    """Mono 48 kHz blocks of a sound file, decoded as they are needed."""
-    import av
-
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=SOUND_RATE)
-    with av.open(str(sound)) as source:
-        for frame in source.decode(audio=0):
-            frame.pts = None
-            yield from resampler.resample(frame)
-        yield from resampler.resample(None)
+    def _join(self) -> None:
+        if not self.frames:
+            return
+        parts = [self._name(number) for number in range(-(-self.frames // self.part))]
+        made = self.folder / f"joined.{self.coding.part}"
+        join_parts(made, parts, self.part, self.rate, self.coding, self.sound, self.mark)
+        os.replace(made, self.path)

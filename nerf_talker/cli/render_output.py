@@ -1,0 +1,31 @@
+"""The options of ``nerf-talker render`` that say how frames become a file."""
+
+from dataclasses import dataclass
+
+from nerf_talker.drive.options import Codec, RenderOptions
+
+
+@dataclass(frozen=True)
+class OutputArguments:
+    """How frames become a file."""
+
+    codec: Codec = "auto"
+    """How pictures are coded; auto goes by the output's name."""
+    crf: int | None = None
+    """Constant quality, lower is better; default 16 for H.264, 18 for HEVC, 20 for VP9."""
+    bitrate: str | None = None
+    """Bits per second instead of constant quality, as 4M or 800k."""
+    size: int | None = None
+    """Width of the pictures in pixels; default is the size of training, four times it at most."""
+    background: str = "plate"
+    """plate (the clip's own), transparent, a colour (#rrggbb or a name), a picture or a video."""
+    mark: bool = True
+    """Say in the file's metadata that it is synthetic (--no-mark turns it off)."""
+    visible_mark: bool = False
+    """Write SYNTHETIC into a corner of the pictures too."""
+    resume: bool = False
+    """Keep finished parts when stopped or killed, and go on from those of an earlier call."""
+
+    def options(self) -> RenderOptions:
+        """The same for the library."""
+        return RenderOptions(**vars(self))
