@@ -270,12 +270,21 @@ class PortraitFrame:
         head_opacity: (H, W) float32 in [0, 1].
         torso_driven: (H, W, 3) float32, ``rgb`` with the torso where the clip's own track says;
             None where nothing but new speech drives.
-        figure: (H, W, 4) float32, head over torso without a background: premultiplied colour and
-            opacity; None where it was not asked for.
     """
 
     rgb: FloatArray
     head_rgb: FloatArray
     head_opacity: FloatArray
     torso_driven: FloatArray | None = None
-    figure: FloatArray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureFrame(PortraitFrame):
+    """A rendered picture that can be put over another background.
+
+    Attributes:
+        figure: (H, W, 4) float32, head over torso and nothing behind: premultiplied colour and
+            opacity.
+    """
+
+    figure: FloatArray

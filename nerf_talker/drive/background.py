@@ -17,7 +17,7 @@ import numpy as np
 from nerf_talker.drive.coding import TRANSPARENT
 from nerf_talker.drive.source_clip import SourceClip
 from nerf_talker.errors import InputError
-from nerf_talker.types import ByteArray, FloatArray, PortraitFrame
+from nerf_talker.types import ByteArray, FigureFrame, FloatArray, PortraitFrame
 
 PLATE = "plate"
 COLOURS = {
@@ -47,7 +47,7 @@ class Background(Protocol):
         """(H, W, 3), or (H, W, 4) with straight alpha, float in [0, 1].
 
         Args:
-            frame: As rendered, with its ``figure`` unless this is the plate.
+            frame: As rendered; a :class:`FigureFrame` unless this is the plate.
             index: Its number in the video.
         """
 
@@ -165,7 +165,7 @@ def figure_of(frame: PortraitFrame) -> FloatArray:
     Raises:
         ValueError: The frame was rendered without its figure.
     """
-    if frame.figure is None:
+    if not isinstance(frame, FigureFrame):
         raise ValueError("the frame was rendered without its figure")
     alpha = frame.figure[..., 3:]
     wanted = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1)

@@ -15,7 +15,7 @@ from nerf_talker.geometry.cameras import image_pixels, pixel_rays
 from nerf_talker.render.fused import FusedRenderer
 from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
-from nerf_talker.types import Camera, Driving, FloatArray, PortraitFrame
+from nerf_talker.types import Camera, Driving, FigureFrame, FloatArray, PortraitFrame
 
 # Rays per chunk: about 60k samples, 60 MB of activations.
 CHUNK = 8_192
@@ -38,7 +38,7 @@ class PortraitRenderer:
             autocast: Dtype of the head's networks, None for float32. Where the native library
                 renders in one call it does so in float32 all the same.
             size: Width of the pictures in pixels; None for the camera's own.
-            figure: Keep the picture without its background too, see :class:`PortraitFrame`.
+            figure: Keep the picture without its background too, as :class:`FigureFrame`.
         """
         self.talker = talker.eval()
         self.autocast, self.figure = autocast, figure
@@ -61,7 +61,8 @@ class PortraitRenderer:
     @torch.no_grad()
     def torso_driven(self, portrait: PortraitFrame, driving: Driving, row: int) -> FloatArray:
         """(H, W, 3) a portrait's head over the torso that a row of ``driving`` moves."""
-        behind = _array(self._over_background(*self._torso(driving, row))).reshape(portrait.rgb.shape)
+        colour, alpha = self._torso(driving, row)
+        behind = _array(self._over_background(colour, alpha)).reshape(portrait.rgb.shape)
         rgb = portrait.head_rgb + (1 - portrait.head_opacity[..., None]) * behind
         return np.clip(rgb, 0, 1)
 
@@ -71,17 +72,16 @@ class PortraitRenderer:
         colour, alpha = self._torso(driving, row)
         rgb = head + (1 - opacity[:, None]) * self._over_background(colour, alpha)
         shape = (camera.height, camera.width)
-        figure = None
-        if self.figure:
-            through = (1 - opacity[:, None]) * alpha[:, None]
-            layers = torch.cat([head + through * colour, opacity[:, None] + through], -1)
-            figure = _array(layers.clamp(0, 1)).reshape(*shape, 4)
-        return PortraitFrame(
+        parts = (
             _array(rgb.clamp(0, 1)).reshape(*shape, 3),
             _array(head).reshape(*shape, 3),
             _array(opacity).reshape(shape),
-            figure,
         )
+        if not self.figure:
+            return PortraitFrame(*parts)
+        through = (1 - opacity[:, None]) * alpha[:, None]
+        figure = torch.cat([head + through * colour, opacity[:, None] + through], -1)
+        return FigureFrame(*parts, figure=_array(figure.clamp(0, 1)).reshape(*shape, 4))
 
     def _torso(self, driving: Driving, row: int) -> tuple[Tensor, Tensor]:
         """(P, 3) colour and (P,) opacity of the torso."""
