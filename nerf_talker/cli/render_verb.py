@@ -11,9 +11,10 @@ def run(argv: list[str]) -> int:
     """Render; see ``nerf-talker render --help``."""
     import tyro
 
+    from nerf_talker.cli.render_motion import MotionArguments
     from nerf_talker.cli.render_output import OutputArguments
-    from nerf_talker.drive.coding import STANDARD_OUTPUT
-    from nerf_talker.drive.speech import render_speech
+    from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec
+    from nerf_talker.drive.speech import render_source, speech_source
     from nerf_talker.train.avatar import load_avatar
     from nerf_talker.train.precision import resolve_device
 
@@ -23,12 +24,13 @@ def run(argv: list[str]) -> int:
 
         avatar: tyro.conf.Positional[Path]
         """Avatar file, or the run folder that holds one."""
-        audio: Path
-        """Speech: any sound or video file."""
         output: Annotated[str, tyro.conf.arg(aliases=("-o",))]
         """What to write: a .mp4, .mov, .mkv or .webm, a folder for PNG files (name ending in /),
         or - for frames on standard output (YUV4MPEG2, or RGB bytes with --codec raw)."""
         shown: tyro.conf.OmitArgPrefixes[OutputArguments]
+        motion: tyro.conf.OmitArgPrefixes[MotionArguments]
+        audio: Path | None = None
+        """Speech: any sound or video file."""
         audio_features: str | None = None
         """Source of the speech features where the avatar's come from files of yours:
         hf:FOLDER[:LAYER] or npy:FILE@ROWS_PER_SECOND."""
@@ -40,15 +42,15 @@ def run(argv: list[str]) -> int:
     avatar = load_avatar(arguments.avatar, str(resolve_device("auto")))
     begun = time.perf_counter()
     options = arguments.shown.options()
-    made = render_speech(
-        avatar,
-        arguments.audio,
-        arguments.output,
-        options.mark,
-        quiet,
-        arguments.audio_features,
-        options,
-    )
+    chosen_codec(arguments.output, options)  # what cannot be written is said at once
+    with arguments.motion.sound(arguments.audio) as speech:
+        source = arguments.motion.source(
+            avatar,
+            lambda: speech_source(avatar, speech, quiet, arguments.audio_features),
+            speech,
+            quiet,
+        )
+        made = render_source(avatar, source, speech, arguments.output, options.mark, quiet, options)
     seconds = time.perf_counter() - begun
     rendered = made.frames - made.resumed
     earlier = f" ({made.resumed} were there)" if made.resumed else ""

@@ -90,24 +90,8 @@ class Dataset:
         root = Path(root)
         manifest = read_manifest(root)
         files = DatasetFiles(root)
-        arrays = _read_npz(files.track, TRACK_KEYS)
-        count = manifest.frames
-        for key in ("camera_to_head", "landmarks", "canonical_landmarks", "blendshapes", "valid"):
-            if len(arrays[key]) != count:
-                raise DatasetError(
-                    f"{files.track}: {key} has {len(arrays[key])} rows, the manifest says {count} "
-                    "frames; run 'nerf-talker preprocess' again"
-                )
-            _check_finite(files.track, key, arrays[key])
-        track = FrameTrack(
-            manifest.camera.camera(),
-            arrays["camera_to_head"],
-            arrays["landmarks"],
-            arrays["canonical_landmarks"],
-            arrays["blendshapes"],
-            arrays["valid"],
-            manifest.fps,
-        )
+        arrays = _track_arrays(files, manifest)
+        track = _track(arrays, manifest)
         return cls(
             root,
             manifest,
@@ -120,13 +104,47 @@ class Dataset:
             _cached(files, files.head_alpha, manifest, 1, quiet),
             _read_png(files.background, 3, manifest),
             _read_png(files.torso, 4, manifest),
-            read_eyes(files.eyes, count) if files.eyes.exists() else None,
-            *_read_bend(files.track, count),
+            read_eyes(files.eyes, manifest.frames) if files.eyes.exists() else None,
+            *_read_bend(files.track, manifest.frames),
         )
 
     def head_mask(self, frame: int) -> BoolArray:
         """(H, W) bool, the binary head mask (all but torso layer and background) of one frame."""
         return is_head(self.labels[frame])
+
+
+def read_track(root: Path) -> FrameTrack:
+    """Poses, landmarks and blendshapes of a dataset folder; its videos are not opened.
+
+    Raises:
+        DatasetError: A file is missing, damaged, or disagrees with the manifest.
+    """
+    manifest = read_manifest(Path(root))
+    return _track(_track_arrays(DatasetFiles(Path(root)), manifest), manifest)
+
+
+def _track_arrays(files: DatasetFiles, manifest: Manifest) -> dict[str, npt.NDArray[Any]]:
+    arrays = _read_npz(files.track, TRACK_KEYS)
+    for key in ("camera_to_head", "landmarks", "canonical_landmarks", "blendshapes", "valid"):
+        if len(arrays[key]) != manifest.frames:
+            raise DatasetError(
+                f"{files.track}: {key} has {len(arrays[key])} rows, the manifest says "
+                f"{manifest.frames} frames; run 'nerf-talker preprocess' again"
+            )
+        _check_finite(files.track, key, arrays[key])
+    return arrays
+
+
+def _track(arrays: dict[str, npt.NDArray[Any]], manifest: Manifest) -> FrameTrack:
+    return FrameTrack(
+        manifest.camera.camera(),
+        arrays["camera_to_head"],
+        arrays["landmarks"],
+        arrays["canonical_landmarks"],
+        arrays["blendshapes"],
+        arrays["valid"],
+        manifest.fps,
+    )
 
 
 def read_audio_features(path: Path) -> AudioFeatures:

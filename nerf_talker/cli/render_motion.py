@@ -1,0 +1,135 @@
+"""The motion options of ``nerf-talker render`` and ``export``, and the sources they make."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nerf_talker.drive.motion.choices import DriveClip
+    from nerf_talker.drive.source import DrivingSource
+    from nerf_talker.train.avatar import Avatar
+
+
+@dataclass(frozen=True)
+class MotionArguments:
+    """What moves besides the words."""
+
+    text: str | None = None
+    """What to say, in place of --audio; spoken by a speech synthesiser of yours."""
+    voice: str | None = None
+    """Synthesiser and voice for --text: espeak-ng:de, flite:slt, piper:VOICE.onnx."""
+    pose: str = "source"
+    """Head motion: source (the training clip to and fro), idle (like the clip, never repeating),
+    generate (idle, with nods to the sound), fixed, or a file of poses (.npy, .npz, .csv)."""
+    eyes: Literal["source", "idle", "fixed"] = "source"
+    """Brows, gaze and blinks: of the clip, blinking as people do, or open and still."""
+    head_motion: float = 1.0
+    """How much the head moves: 0 still, 1 as it is."""
+    brows: float = 1.0
+    """How much the brows move: 0 still, 1 as they are."""
+    lip_opening: float = 1.0
+    """How far the lips open: 0 closed, 1 as they do."""
+    edit: Path | None = None
+    """JSON file of keys that pin channels at times: head.yaw, eyeBlinkLeft, lips.opening..."""
+    drive_video: Path | None = None
+    """Another clip, or its dataset folder, whose head and face are copied."""
+    mouth: Literal["audio", "video"] = "audio"
+    """What moves the mouth: the sound, or the clip of --drive-video."""
+    driving: Path | None = None
+    """Driving file to render exactly, as --dump-driving wrote it."""
+    dump_driving: Path | None = None
+    """Write every channel of every frame to this file (.npz) too."""
+    seed: int = 0
+    """Of idle and generated motion; the same seed makes the same frames."""
+
+    @contextmanager
+    def sound(self, audio: Path | None) -> Iterator[Path]:
+        """The sound file to render over: ``audio``, the text spoken, or the drive video's own.
+
+        Raises:
+            InputError: The text cannot be spoken.
+            SystemExit: Two of them were given, or none.
+        """
+        if (audio is None) == (self.text is None):
+            clip = self.drive_video
+            if audio is None and self.mouth == "video" and clip is not None and clip.is_file():
+                yield clip
+                return
+            wrong = "not both" if audio is not None else "one is needed"
+            print(f"error: give --audio FILE or --text WORDS, {wrong}", file=sys.stderr)
+            raise SystemExit(2)
+        if audio is not None:
+            yield audio
+            return
+        from nerf_talker.drive.voices import speak
+
+        with tempfile.TemporaryDirectory() as folder:
+            spoken = Path(folder) / "speech.wav"
+            speak(self.text or "", self.voice, spoken)
+            yield spoken
+
+    def source(
+        self, avatar: Avatar, speech: Callable[[], DrivingSource], sound: Path, quiet: bool
+    ) -> DrivingSource:
+        """The chosen source, written to --dump-driving where that is wanted.
+
+        Args:
+            avatar: What is driven.
+            speech: Makes the source for the sound; not called with --driving.
+            sound: What is heard.
+            quiet: No progress bars.
+
+        Raises:
+            NerfTalkerError: One of the files cannot be used.
+        """
+        from nerf_talker.config import validate
+        from nerf_talker.drive.motion.choices import MotionChoices, chosen_source
+        from nerf_talker.drive.motion.driving_file import FileSource, write_driving
+
+        names = ("pose", "eyes", "head_motion", "brows", "lip_opening", "edit", "seed")
+        given = {name: getattr(self, name) for name in names}
+        choices = validate(MotionChoices, given, "render")
+        from_file = self.driving is not None
+        base = FileSource(self.driving, avatar.metadata) if self.driving else speech()
+        clip = self._clip(avatar, sound, quiet)
+        source = chosen_source(avatar, base, choices, sound, clip, from_file)
+        if self.dump_driving is not None:
+            write_driving(self.dump_driving, source)
+        return source
+
+    def _clip(self, avatar: Avatar, sound: Path, quiet: bool) -> DriveClip | None:
+        """The motion of --drive-video on the avatar.
+
+        Raises:
+            InputError: It shows no face, or the video's mouth is wanted without a video.
+        """
+        from nerf_talker.drive.motion.choices import DriveClip
+        from nerf_talker.drive.motion.reenact import reenacted
+        from nerf_talker.errors import InputError
+
+        if self.drive_video is None:
+            if self.mouth == "video":
+                raise InputError("--mouth video copies the mouth of --drive-video; name that clip")
+            return None
+        track = clip_track(self.drive_video, avatar.metadata.fps, sound, quiet)
+        motion = reenacted(track, avatar.poses.to("cpu"), avatar.talker)
+        return DriveClip(motion, self.mouth == "video")
+
+
+def clip_track(clip: Path, fps: float, sound: Path, quiet: bool):  # noqa: ANN201
+    """Tracked frames of a clip, or of a dataset folder."""
+    from nerf_talker.data.dataset import read_track
+
+    if clip.is_dir():
+        return read_track(clip)
+    from nerf_talker.cli.native_log import native_log_hidden
+    from nerf_talker.preprocess.drive_clip import track_clip
+
+    with native_log_hidden(), tempfile.TemporaryDirectory() as folder:
+        return track_clip(clip, Path(folder), round(fps), sound, quiet)

@@ -1,0 +1,119 @@
+"""Where head poses come from: the clip to and fro, one still pose, or poses of the user's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nerf_talker.drive.motion.chart import PoseChart
+from nerf_talker.drive.replay import ping_pong
+from nerf_talker.drive.source import DrivingSource
+from nerf_talker.field.torso import TorsoMotionFromPose
+from nerf_talker.types import Driving
+
+
+class Motion(Protocol):
+    """Frames of a head without a mouth, by their place in the video; asked twice, the same."""
+
+    def frames(self, start: int, stop: int) -> Driving:
+        """Driving of frames [start, stop) with neither sound nor mouth."""
+
+
+class Replay:
+    """A clip's own motion, to and fro."""
+
+    def __init__(self, reference: Driving) -> None:
+        """Of the clip's ``reference`` frames."""
+        self.reference = reference
+
+    def frames(self, start: int, stop: int) -> Driving:
+        """Rows of the clip for frames [start, stop)."""
+        return self.reference.select(ping_pong(len(self.reference), start, stop - start))
+
+
+class FixedPose:
+    """The clip's most usual pose, held still; expression as in the clip."""
+
+    def __init__(self, reference: Driving) -> None:
+        """The frame whose pose is nearest to the median of all is held."""
+        poses = PoseChart(reference.camera_to_head).coordinates(reference.camera_to_head)
+        spread = np.maximum(poses.std(0), 1e-6)
+        away = (((poses - np.median(poses, 0)) / spread) ** 2).sum(1)
+        self.held = reference.select([int(away.argmin())])
+        self.replay = Replay(reference)
+
+    def frames(self, start: int, stop: int) -> Driving:
+        """The held pose with the expression of frames [start, stop)."""
+        still = self.held.select([0] * (stop - start))
+        return replace(still, expression=self.replay.frames(start, stop).expression)
+
+
+class GivenPoses:
+    """Poses of the user's, to and fro where the video is longer; the torso follows the head."""
+
+    def __init__(self, reference: Driving, poses: Tensor, torso: TorsoMotionFromPose) -> None:
+        """(T, 4, 4) camera-to-head ``poses``; other channels are those of ``reference``."""
+        self.still, self.poses = FixedPose(reference), poses
+        with torch.no_grad():
+            on_device = poses.to(torso.motion_mean.device)
+            self.torso_motion = torso(on_device).float().cpu()
+
+    def frames(self, start: int, stop: int) -> Driving:
+        """The given poses of frames [start, stop)."""
+        rows = ping_pong(len(self.poses), start, stop - start)
+        still = self.still.frames(start, stop)
+        return replace(still, camera_to_head=self.poses[rows], torso_motion=self.torso_motion[rows])
+
+
+class MovedSource:
+    """A source whose mouth is kept, and whose head moves otherwise."""
+
+    def __init__(self, base: DrivingSource, motion: Motion, with_expression: bool = True) -> None:
+        """``motion`` in place of that of ``base``, its expression too unless told otherwise."""
+        self.base, self.motion, self.with_expression = base, motion, with_expression
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the base."""
+        return self.base.fps
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def chunk(self, start: int, stop: int) -> Driving:
+        """Mouth of the base, motion of the other, for frames [start, stop)."""
+        spoken = self.base.chunk(start, stop)
+        moved = replace(
+            self.motion.frames(start, stop),
+            audio=spoken.audio,
+            landmarks=spoken.landmarks,
+            fps=spoken.fps,
+        )
+        if not self.with_expression:
+            moved = replace(moved, expression=spoken.expression)
+        return moved
+
+
+class ExpressionSource:
+    """A source whose head and mouth are kept, and whose eyes and brows move otherwise."""
+
+    def __init__(self, base: DrivingSource, motion: Motion) -> None:
+        """The expression of ``motion`` in place of that of ``base``."""
+        self.base, self.motion = base, motion
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the base."""
+        return self.base.fps
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def chunk(self, start: int, stop: int) -> Driving:
+        """The base's frames [start, stop) with the other expression."""
+        expression = self.motion.frames(start, stop).expression
+        return replace(self.base.chunk(start, stop), expression=expression)
