@@ -54,6 +54,9 @@ HUBER_SIGMAS = 1.5
 # A frame whose alignment moves the face farther than this (image widths) went astray.
 FARTHEST = 0.03
 
+# A frame that was aligned already gains nothing, and its cost may rise by as much as this.
+_NO_GAIN = 0.05
+
 Frames = Callable[[], Iterable[ByteArray]]
 Detail = tuple[Array, Array, Array]
 
@@ -206,7 +209,7 @@ def _texture(camera: Camera, poses: Poses, points: Array, frames: Frames) -> Fac
 
 @dataclass(frozen=True)
 class _Alignment:
-    """Each frame aligned alone: stiffness (F, 6, 6), poses, success (F,), depth steps (N,)."""
+    """Each frame aligned alone: stiffness (F, 6, 6), poses, no loss (F,), depth steps (N,)."""
 
     normal: Array
     poses: Poses
@@ -239,7 +242,7 @@ def _align_all(camera: Camera, poses: Poses, texture: FaceTexture, frames: Frame
             turn, move = cv2.Rodrigues(change[:3])[0] @ turn, move + change[3:]
         rotation[index], translation[index] = turn, move
         normal[index] = matrix * INDEPENDENT_SHARE
-        better[index] = cost < first
+        better[index] = cost < first * (1 + _NO_GAIN)
         pull += weight * by_depth * residual
         stiffness += weight * by_depth**2
     depth = _depth_change(texture.points, pull, stiffness, count)

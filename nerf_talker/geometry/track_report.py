@@ -27,7 +27,8 @@ class TrackReport:
         reprojection_p95: Its 95th percentile.
         wander: See :func:`wander`.
         jitter: RMS second difference of the projected nose bridge from frame to frame.
-        jitter_pnp: The same of the coarse track, one PnP per frame.
+        jitter_pnp: The same of the coarse track, one PnP per frame. What is left of the
+            difference is not all noise: pictures move too, by codecs and converted frame rates.
         jerk: RMS third difference of it.
         depth_jitter: RMS second difference of the distance, in percent of the distance.
         depth_jitter_pnp: The same of the coarse track.

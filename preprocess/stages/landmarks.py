@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,10 @@ import numpy as np
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.landmarks68 import landmarks68
-from nerf_talker.preprocess.faces import Box, face_box, overlap
 from nerf_talker.preprocess.models import (
     BLENDSHAPES,
     FACE_MODEL,
     FaceLandmarker,
-    FaceReading,
     mediapipe_fault,
 )
 from nerf_talker.preprocess.stage import Stage, StageContext
@@ -27,6 +25,7 @@ from nerf_talker.preprocess.stages.ingest import (
     read_speaker,
 )
 from nerf_talker.preprocess.steady import filled, jumps, nose_jitter, short_gaps, smoothed, steady
+from nerf_talker.preprocess.subject import Choice
 from nerf_talker.preprocess.supplied import read_landmarks
 from nerf_talker.preprocess.survey import MOST_FACES
 from nerf_talker.types import BoolArray, FloatArray
@@ -37,12 +36,8 @@ WORKING_SIZE = 512
 LARGEST_MISSING_SHARE = 0.30
 # Gaps up to this long are interpolated; in longer ones nobody knows what the face did.
 SHORT_GAP_SECONDS = 0.4
-# A face whose box overlaps the expected one less is somebody else's.
-_LEAST_OVERLAP = 0.25
 # Second faces in fewer frames are passers-by or mistakes.
 _OTHERS_SHARE = 0.02
-# So long after the last sighting the face may be anywhere.
-_LOST_SECONDS = 1.0
 
 
 @dataclass
@@ -68,8 +63,9 @@ def run(context: StageContext) -> dict[str, Any]:
     """Write ``work/landmarks.npz``.
 
     It holds, for F frames: landmarks (F, 478, 3) dataset pixels, blendshapes (F, 52), valid (F,)
-    whether a face was found, landmarks68 (F, 68, 2) in iBUG's order for other programs, and
-    splices (S,) frames before which time was cut out.
+    whether a face was found, landmarks68 (F, 68, 2) in iBUG's order for other programs, detected
+    (F, R, 2) the points on bone before jitter was taken out, and splices (S,) frames before which
+    time was cut out.
     """
     record, fps = read_clip_record(context), context.options.fps
     supplied = context.options.landmarks is not None
@@ -82,6 +78,7 @@ def run(context: StageContext) -> dict[str, Any]:
     )
     scale = 512 / context.options.size
     jitter = {"jitter_raw_px512": round(scale * nose_jitter(landmarks, splices), 3)}
+    detected = landmarks[:, list(mesh.RIGID), :2].copy()
     if not supplied:
         steady(landmarks, splices)
     jitter["jitter_px512"] = round(scale * nose_jitter(landmarks, splices), 3)
@@ -93,6 +90,7 @@ def run(context: StageContext) -> dict[str, Any]:
         blendshapes=np.clip(smoothed(shapes, splices), 0, 1),
         valid=found.valid,
         landmarks68=landmarks68(landmarks),
+        detected=detected,
         splices=np.array(splices, np.int64),
     )
     return {
@@ -142,64 +140,6 @@ def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
             "first was followed, look at the contact sheet"
         )
     return found
-
-
-class Choice:
-    """Which of the faces in a frame is the subject's."""
-
-    def __init__(self, fps: float, splices: Sequence[int] = ()) -> None:
-        """Start at a recording's first frame; ``splices``: frames before which time was cut out."""
-        self._patience = round(_LOST_SECONDS * fps)
-        self._splices = splices
-        self._last: tuple[int, Box] | None = None
-        self._strange: tuple[int, FaceReading] | None = None
-
-    def pick(
-        self, index: int, faces: list[FaceReading], expected: FloatArray | None
-    ) -> list[tuple[int, FaceReading]]:
-        """Frames of which this one makes sure, and the subject's face in each.
-
-        It is the face at the expected box or, with none expected, where it was; else the largest.
-        An only face elsewhere is the subject's once it has been there for two frames.
-
-        Args:
-            index: Number of the frame; they come in order.
-            faces: All faces in it.
-            expected: (4,) box, NaN where the subject is not seen; None where nobody knows.
-        """
-        boxes = [face_box(face.landmarks) for face in faces]
-        target = self._target(index, boxes, expected)
-        shares = [overlap(target, box) for box in boxes]
-        sure: list[tuple[int, FaceReading]] = []
-        if max(shares, default=0.0) >= _LEAST_OVERLAP:
-            sure = [(index, faces[int(np.argmax(shares))])]
-        elif expected is None:
-            sure = self._elsewhere(index, faces)
-        if sure:
-            self._last = (index, face_box(sure[-1][1].landmarks))
-        return sure
-
-    def _target(self, index: int, boxes: list[Box], expected: FloatArray | None) -> Box:
-        if expected is not None:
-            left, top, right, bottom = expected.tolist()
-            return left, top, right, bottom
-        if (
-            self._last is not None
-            and index - self._last[0] <= self._patience
-            and not any(self._last[0] < splice <= index for splice in self._splices)
-        ):
-            return self._last[1]
-        return max(boxes, key=lambda box: box[3] - box[1], default=(0, 0, 0, 0))
-
-    def _elsewhere(self, index: int, faces: list[FaceReading]) -> list[tuple[int, FaceReading]]:
-        before, self._strange = self._strange, None
-        if len(faces) != 1:
-            return []
-        now = self._strange = (index, faces[0])
-        if before is None or before[0] != index - 1:
-            return []
-        alike = overlap(*(face_box(face.landmarks) for _, face in (before, now)))
-        return [before, now] if alike >= _LEAST_OVERLAP else []
 
 
 def _from_file(context: StageContext, record: ClipRecord) -> _Readings:
@@ -282,6 +222,12 @@ def read_landmark_file(context: StageContext) -> Iterator[Any]:
         yield from (archive[key] for key in ("landmarks", "blendshapes", "valid"))
 
 
+def read_detected(context: StageContext) -> FloatArray:
+    """(F, R, 2) pixels of the points of :data:`nerf_talker.geometry.mesh.RIGID` as detected."""
+    with np.load(context.root / LANDMARKS_FILE) as archive:
+        return np.asarray(archive["detected"])
+
+
 def read_splices(context: StageContext) -> list[int]:
     """Frames before which time was cut out of the recording."""
     with np.load(context.root / LANDMARKS_FILE) as archive:
@@ -290,7 +236,7 @@ def read_splices(context: StageContext) -> list[int]:
 
 STAGE = Stage(
     name="landmarks",
-    version=3,
+    version=4,
     inputs=("ingest",),
     outputs=(LANDMARKS_FILE,),
     options=(),

@@ -11,18 +11,20 @@ change the error by a tenth of a degree, up or down.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from nerf_talker.geometry.bundle import Poses
+from nerf_talker.geometry import mesh
+from nerf_talker.geometry.bundle import Poses, pnp_poses
 from nerf_talker.geometry.headshape import mean_head
 from nerf_talker.geometry.rotation import Array, rigid
 from nerf_talker.geometry.track_report import TrackReport, report_track
 from nerf_talker.geometry.tracking import HeadTrack, frame_by_frame, on_pictures, track_head
 from nerf_talker.preprocess.media import read_video
 from nerf_talker.preprocess.stage import Stage, StageContext
-from nerf_talker.preprocess.stages.landmarks import read_landmark_file, read_splices
+from nerf_talker.preprocess.stages.landmarks import read_detected, read_landmark_file, read_splices
 from nerf_talker.types import ByteArray, Camera
 
 TRACKING_FILE = "work/tracking.npz"
@@ -49,6 +51,9 @@ def run(context: StageContext) -> dict[str, Any]:
     start = track_head(camera, landmarks, valid, shape, splices=splices)
     first = report_track(camera, start, landmarks)
     aligned_to, track = _chosen(context, camera, start, first, landmarks)
+    # What single frames would give, before anything was smoothed: this is what jitter is beside.
+    detected = pnp_poses(camera, track.shape[list(mesh.RIGID)], read_detected(context))
+    track = replace(track, coarse=detected)
     target = context.scratch / TRACKING_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
@@ -105,7 +110,7 @@ def read_tracking(context: StageContext) -> tuple[Poses, Array]:
 
 STAGE = Stage(
     name="tracking",
-    version=8,
+    version=9,
     inputs=("ingest", "landmarks"),
     outputs=(TRACKING_FILE,),
     options=("size", "poses"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nerf_talker.preprocess.models import BLENDSHAPES, FaceReading
-from nerf_talker.preprocess.stages.landmarks import Choice
+from nerf_talker.preprocess.subject import Choice
 
 FPS = 25
 
