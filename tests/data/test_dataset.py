@@ -7,6 +7,8 @@ import pytest
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import DatasetFiles, contiguous_splits, read_manifest
 from nerf_talker.errors import DatasetError
+from nerf_talker.train.driving import dataset_driving
+from nerf_talker.types import TORSO_GRID, TORSO_MODES
 
 
 @pytest.fixture
@@ -74,6 +76,13 @@ def break_pose(root):
     np.savez(path, **arrays)
 
 
+def bend_torso(root, frames, modes=TORSO_MODES):
+    path = DatasetFiles(root).track
+    bend = np.ones((frames, modes), np.float32)
+    grids = np.ones((modes, TORSO_GRID, TORSO_GRID, 2), np.float32)
+    np.savez(path, **{**np.load(path), "torso_modes": grids, "torso_bend": bend})
+
+
 def break_video(root):
     content = DatasetFiles(root).frames.read_bytes()
     DatasetFiles(root).frames.write_bytes(content[: len(content) // 2])
@@ -88,6 +97,8 @@ def break_video(root):
         (break_track, "damaged"),
         (break_pose, "camera_to_head of frame 7"),
         (break_video, "frame"),
+        (lambda root: bend_torso(root, 7), "torso_bend .7, 8. do not fit"),
+        (lambda root: bend_torso(root, 200, 3), "do not fit"),
         (lambda root: DatasetFiles(root).background.unlink(), "background"),
         (lambda root: DatasetFiles(root).labels.unlink(), "missing"),
         (lambda root: DatasetFiles(root).manifest.unlink(), "no dataset here"),
@@ -98,6 +109,17 @@ def test_damage_is_named(copy, breaking, said):
     with pytest.raises(DatasetError, match=said):
         Dataset.open(copy)
     assert not [path for path in (copy / "cache").glob("*") if path.name.startswith(".")]
+
+
+def test_a_torso_bends_where_the_dataset_says_so(copy):
+    before = Dataset.open(copy)
+    assert before.torso_bend.shape == (before.manifest.frames, TORSO_MODES)
+    assert not before.torso_bend.any() and not before.torso_modes.any()
+    bend_torso(copy, before.manifest.frames)
+    after = Dataset.open(copy)
+    assert after.torso_bend.all() and after.torso_modes.shape == before.torso_modes.shape
+    driving = dataset_driving(after, [3, 4], "audio").select([1])
+    assert driving.torso_bend.tolist() == [[1.0] * TORSO_MODES]
 
 
 def test_a_missing_folder_says_how_to_make_one(tmp_path):

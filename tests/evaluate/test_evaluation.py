@@ -55,7 +55,7 @@ def test_json_has_the_promised_keys_and_reads_back(toy, late):
     report, folder = late
     content = json.loads((folder / "report.json").read_text())
     assert set(content["metrics"]) >= KEYS
-    assert set(content["head_only"]) == set(content["metrics"])
+    assert set(content["head_only"]) == set(content["metrics"]) and content["own_torso"] is None
     assert set(content["baselines"]) == {"mean_frame", "nearest_frame"}
     for row in content["baselines"].values():
         assert set(row) == set(content["metrics"])

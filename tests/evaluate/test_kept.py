@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,8 @@ def softened(toy, frames, stop_after=None):
     for count, portrait in enumerate(portraits(toy, frames, late=1)):
         if count == stop_after:
             raise KeyboardInterrupt
-        yield portrait
+        true = toy.frames[frames[count]] / np.float32(255)
+        yield replace(portrait, torso_driven=(portrait.rgb + true) / 2)
 
 
 def run(toy, avatar, out, stop_after=None, drive="audio"):
@@ -44,6 +47,8 @@ def test_a_stopped_run_renders_no_frame_again_and_ends_alike(toy, avatar, tmp_pa
     again, missing = run(toy, avatar, out)
     assert missing == every[4:]
     assert again.metrics == whole.metrics and again.head_only == whole.head_only
+    assert again.own_torso == whole.own_torso and whole.own_torso.psnr > whole.metrics.psnr + 3
+    assert list(whole.rows())[:3] == ["own", "own_torso", "head_only"]
     assert (out / "frames.csv").read_text() == (tmp_path / "whole" / "frames.csv").read_text()
     assert {p.name for p in out.iterdir()} == {"report.json", "report.html", "frames.csv"}
 
@@ -86,3 +91,6 @@ def test_kept_pictures_are_exact(toy, avatar, tmp_path):
     kept.write(7, Shown(*pictures))
     back = kept.read(7)
     assert np.array_equal(back.own, pictures[0]) and np.array_equal(back.head_only, pictures[1])
+    assert back.own_torso is None
+    kept.write(8, Shown(*pictures, pictures[0][::-1]))
+    assert np.array_equal(kept.read(8).own_torso, pictures[0][::-1])

@@ -6,8 +6,15 @@ from nerf_talker.field.audio_encoder import WINDOW, AudioEncoder, AudioEncoderCo
 from nerf_talker.field.expression import ExpressionScale, upper_face
 from nerf_talker.field.head import HeadCondition, HeadField, HeadFieldConfig, TriPlaneConfig
 from nerf_talker.field.mouth import MOUTH_POINTS, MouthCode, MouthCodeConfig
-from nerf_talker.field.torso import TorsoField, TorsoFieldConfig, TorsoMotionFromPose, pose_vector
+from nerf_talker.field.torso import (
+    IDENTITY_MOTION,
+    TorsoField,
+    TorsoFieldConfig,
+    TorsoMotionFromPose,
+    pose_vector,
+)
 from nerf_talker.geometry.mesh import LIPS
+from nerf_talker.types import TORSO_GRID, TORSO_MODES, Driving
 
 BOX = torch.tensor([[-0.1, -0.1, -0.1], [0.1, 0.1, 0.1]])
 SMALL = HeadFieldConfig(
@@ -181,3 +188,56 @@ def test_torso_layer_follows_its_motion():
     colour, alpha = torso(points, pose, shifted)
     assert colour.detach()[:, 0].tolist() == pytest.approx([1, 0, 0], abs=1e-3)
     assert alpha.detach().tolist() == pytest.approx([1, 1, 0], abs=1e-3)
+
+
+def bending_torso():
+    """A torso whose first mode moves all points by a tenth of the image to the right."""
+    torso = TorsoField(TorsoFieldConfig(), 32)
+    modes = np.zeros((TORSO_MODES, TORSO_GRID, TORSO_GRID, 2), np.float32)
+    modes[0, ..., 0] = 0.1
+    modes[1, : TORSO_GRID // 2, :, 1] = 0.3
+    plate = np.random.default_rng(0).integers(0, 255, (32, 32, 4), np.uint8)
+    torso.start_from(plate, modes)
+    return torso
+
+
+@torch.no_grad()
+def test_a_mode_of_the_bend_moves_where_the_plate_is_read(generator):
+    torso, still = bending_torso(), torch.tensor([IDENTITY_MOTION])
+    points = torch.rand(50, 2, generator=generator) * 0.6 + 0.1
+    pose = torch.from_numpy(random_poses(1))
+    bend = torch.zeros(1, TORSO_MODES)
+    plain = torso(points, pose, still)
+    for got, wanted in zip(torso(points, pose, still, bend), plain, strict=True):
+        assert torch.equal(got, wanted)
+    bend[0, 0] = 2
+    moved = torso(points, pose, still, bend)
+    wanted = torso(points + torch.tensor([0.2, 0]), pose, still)
+    assert float((moved[0] - wanted[0]).abs().max()) < 1e-4
+    each = torso(points, pose, still, bend.expand(50, -1))
+    assert float((moved[0] - each[0]).abs().max()) < 1e-5
+    bend[0, 1] = 1
+    below = points[:, 1] > 0.55
+    shown = torso(points, pose, still, bend)[1]
+    assert float((shown - moved[1])[below].abs().max()) < 1e-4
+    assert float((shown - moved[1])[~below].abs().mean()) > 0.02
+
+
+def test_the_bend_is_predicted_from_the_pose():
+    poses = random_poses(200)
+    bend = np.zeros((200, TORSO_MODES), np.float32)
+    bend[:, 2] = 3 + poses[:, 1, 3] * 20
+    torso = bending_torso()
+    torso.motion.fit(poses, np.tile(np.float32(IDENTITY_MOTION), (200, 1)), 1e-4)
+    torso.motion.fit_bend(poses, bend, 1e-4)
+    assert torso.motion.bend_error(poses, bend) < 0.03
+    driving = Driving(
+        None, None, torch.zeros(200, 9), torch.from_numpy(poses), torch.full((200, 6), 9.0),
+        torch.zeros(200, dtype=torch.int64), 25.0,
+    )  # fmt: skip
+    moved = torso.moved_by_pose(driving)
+    assert float((moved.torso_motion - torch.tensor(IDENTITY_MOTION)).abs().max()) < 1e-5
+    assert float((moved.torso_bend - torch.from_numpy(bend)).abs().mean()) < 0.01
+    torso.motion.fit_bend(poses, bend, 1e6)
+    spread = np.abs(bend[:, 2] - bend[:, 2].mean()).mean()
+    assert torso.motion.bend_error(poses, bend) == pytest.approx(spread, rel=0.05)

@@ -74,3 +74,12 @@ def test_a_panned_camera_is_refused_by_name_or_given_one_colour(remade, copied):
     (copied / "again").rmdir()
     _, plate = remade(change, background="plain")
     assert len(np.unique(plate.reshape(-1, 3), axis=0)) == 1
+
+
+def test_a_background_that_changed_once_is_shown_as_it_was_last(remade):
+    first, last = room(), room()[::-1]
+    notes, plate = remade(lambda picture, index: first if index < 40 else last)
+    assert notes["like_latest_share"] < 0.9
+    known = np.s_[2:30, 2:12]
+    assert np.abs(plate.astype(float) - last)[known].mean() < 8
+    assert np.abs(plate.astype(float) - first)[known].mean() > 25

@@ -13,7 +13,7 @@ from nerf_talker.cli import main
 from nerf_talker.errors import AvatarError
 from nerf_talker.experiment import load_config
 from nerf_talker.ops import unpack_bits
-from nerf_talker.train.avatar import load_avatar
+from nerf_talker.train.avatar import BEND, load_avatar
 from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from nerf_talker.train.config import Term
 from nerf_talker.train.ema import MovingAverage
@@ -21,6 +21,7 @@ from nerf_talker.train.preparation import hull
 from nerf_talker.train.run_folder import RunFolder
 from nerf_talker.train.sampler import PixelSampler, SamplerConfig
 from nerf_talker.train.trainer import Trainer
+from nerf_talker.types import TORSO_MODES
 
 
 def rows(run):
@@ -138,6 +139,7 @@ def test_avatar_round_trip_is_exact_and_strict(ellipse_run, tmp_path):
     from safetensors.torch import save_file
 
     avatar = load_avatar(ellipse_run)
+    assert avatar.poses.torso_bend.shape == (len(avatar.poses), TORSO_MODES)
     assert avatar.metadata.subject == "ellipse" and "agreed" in avatar.metadata.consent
     path = ellipse_run / "avatar.safetensors"
     with safe_open(path, framework="pt") as archive:
@@ -169,8 +171,11 @@ def test_an_avatar_of_the_first_format_still_loads(ellipse_run, tmp_path):
     tensors |= {f"talker.{name}": value for name, value in avatar.talker.state_dict().items()}
     tensors["talker.head.table"] = tensors["talker.head.table"].float()
     copies = {name: value.clone() for name, value in tensors.items()}
+    for name in ("poses.torso_bend", *(f"talker.{name}" for name in BEND)):
+        del copies[name]
     save_file(copies, tmp_path / "old.safetensors", {"nerf_talker": json.dumps(header)})
     found = load_avatar(tmp_path / "old.safetensors")
+    assert found.poses.torso_bend is None and not found.talker.torso.bend_modes.any()
     assert found.talker.head.table.dtype == torch.float32
     assert torch.equal(found.talker.occupancy.cells, avatar.talker.occupancy.cells)
 
