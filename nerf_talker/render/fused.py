@@ -1,4 +1,7 @@
-"""Rendering all rays of one frame in one native call, for pictures that need no gradient."""
+"""What rendering a frame saves by knowing that it is one frame and needs no gradient.
+
+All rays in one native call where the head allows it; else its constants folded into its layers.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nerf_talker.field.folding import FoldedField, fold_frame
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.ops.abi import NativeLibrary
 from nerf_talker.ops.backend import library_for_table
@@ -66,6 +70,19 @@ class FusedRenderer:
             self.library, self.scene, folded, given, self.step, STOP, tensor_cores=False
         )
         return rgb, opacity
+
+
+def folded_head(talker: Talker, condition: HeadCondition, row: int) -> FoldedField | None:
+    """The head in one frame for rendering by operators; None where the head itself serves better.
+
+    That is where a gradient is wanted, where the native library computes all of its layers in one
+    call per batch of samples, or where they are another library's.
+    """
+    head = talker.head
+    native = head.config.plain and library_for_table(head.box, head.table) is not None
+    if native or not head.folds or torch.is_grad_enabled():
+        return None
+    return fold_frame(head, condition, row)
 
 
 def _widest(talker: Talker) -> int:

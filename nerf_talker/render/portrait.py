@@ -9,10 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nerf_talker.field.folding import fold_frame
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.geometry.cameras import image_pixels, pixel_rays
-from nerf_talker.render.fused import FusedRenderer
+from nerf_talker.render.fused import FusedRenderer, folded_head
 from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
 from nerf_talker.types import Camera, Driving, FigureFrame, FloatArray, PortraitFrame
@@ -107,8 +106,7 @@ class PortraitRenderer:
         rays = pixel_rays(camera, camera_to_head, self.pixels, frame, self.bounds)
         if self.fused is not None and not torch.is_grad_enabled():
             return self.fused.render(rays, condition, row)
-        fold = self.talker.head.folds and not torch.is_grad_enabled()
-        folded = fold_frame(self.talker.head, condition, row) if fold else None
+        folded = folded_head(self.talker, condition, row)
         hits = (rays.far > rays.near).nonzero()[:, 0]
         for part in hits.split(CHUNK):
             bundle = pixel_rays(camera, camera_to_head, self.pixels[part], frame[part], self.bounds)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from nerf_talker.field.head import HeadCondition
-from nerf_talker.render.fused import FusedRenderer
+from nerf_talker.ops import backend
+from nerf_talker.render.fused import FusedRenderer, folded_head
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
 from nerf_talker.types import Camera
@@ -34,10 +35,13 @@ def test_pictures_are_folded_and_the_same(name, monkeypatch):
     condition = HeadCondition(*(torch.randn(2, w, generator=generator) for w in widths))
     pose = torch.eye(4).repeat(2, 1, 1)
     pose[:, 2, 3] = -0.4
-    with torch.enable_grad():  # a pose may be asked for its gradient: nothing is folded
+    with (
+        torch.enable_grad(),
+        backend.using("reference"),
+    ):  # a pose may be asked for its gradient: nothing is folded
         rgb, opacity = (value.detach() for value in renderer.head(pose, condition, 1))
     monkeypatch.setattr(made.head, "forward", None)  # it must not be what renders now
-    with torch.no_grad():
+    with torch.no_grad(), backend.using("reference"):
         folded = renderer.head(pose, condition, 1)
     assert rgb.std() > 0.02 and opacity.mean() > 0.3  # there is something to see
     torch.testing.assert_close(folded[0], rgb, rtol=0, atol=1e-5)
@@ -47,3 +51,16 @@ def test_pictures_are_folded_and_the_same(name, monkeypatch):
 @pytest.mark.parametrize("name", COMPOSITIONS[1:])
 def test_one_call_is_for_the_plain_composition_only(name):
     assert FusedRenderer.of(talker(name)) is None
+
+
+@torch.no_grad()
+def test_what_one_native_call_computes_is_not_folded():
+    made = talker("portrait")
+    condition = HeadCondition(torch.zeros(1, 16), torch.zeros(1, 9), torch.zeros(1, 4))
+    with backend.using("reference"):
+        assert folded_head(made, condition, 0) is not None
+    if backend.fault("cpu"):
+        pytest.skip(f"back-end cpu: {backend.fault('cpu')}")
+    with backend.using("cpu"):
+        assert folded_head(made, condition, 0) is None
+        assert folded_head(talker("r2talker"), condition, 0) is not None
