@@ -6,6 +6,9 @@ from nerf_talker.experiment import load_config
 from nerf_talker.train.run_folder import RunFolder
 from nerf_talker.train.trainer import Trainer
 
+QUICK = {"audio": {"steps": 3}, "torso": {"steps": 2, "pixels": 256, "frames": 4}}
+"""Settings for runs whose sound and torso do not matter."""
+
 
 def rows(run):
     return [json.loads(line) for line in RunFolder(run).metrics.read_text().splitlines()]

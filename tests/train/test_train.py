@@ -11,7 +11,6 @@ import yaml
 
 from nerf_talker.cli import main
 from nerf_talker.errors import AvatarError
-from nerf_talker.experiment import load_config
 from nerf_talker.ops import unpack_bits
 from nerf_talker.train.avatar import BEND, load_avatar
 from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
@@ -20,25 +19,8 @@ from nerf_talker.train.ema import MovingAverage
 from nerf_talker.train.preparation import hull
 from nerf_talker.train.run_folder import RunFolder
 from nerf_talker.train.sampler import PixelSampler, SamplerConfig
-from nerf_talker.train.trainer import Trainer
 from nerf_talker.types import TORSO_MODES
-
-
-def rows(run):
-    return [json.loads(line) for line in RunFolder(run).metrics.read_text().splitlines()]
-
-
-def losses(run):
-    return [(row["step"], row["rgb"]) for row in rows(run) if row["step"]]
-
-
-def trainer(dataset, folder, **settings):
-    config = load_config("smoke")
-    train = config.train.model_copy(update=settings)
-    run = RunFolder(folder)
-    if not run.config.is_file():
-        run.start("test\n")
-    return Trainer(dataset, run, config.talker, train, quiet=True)
+from tests.train.runs import losses, rows, trainer
 
 
 def test_a_run_writes_its_files_and_learns(ellipse_run):
