@@ -1,0 +1,66 @@
+"""Starting from another's avatar."""
+
+import numpy as np
+import pytest
+import torch
+
+from nerf_talker.errors import AvatarError, ConfigError
+from nerf_talker.field.mouth import MouthCode, MouthCodeConfig
+from nerf_talker.train.avatar import load_avatar
+from nerf_talker.train.warm_start import turn_towards, warm_start
+from tests.train.runs import QUICK, losses, trainer
+
+
+def test_a_run_from_an_avatar_begins_where_it_was(ellipse, ellipse_run, tmp_path):
+    short = QUICK | {"steps": 10, "log_interval": 1}
+    cold = trainer(ellipse, tmp_path / "cold", **short)
+    warm = trainer(ellipse, tmp_path / "warm", **short, init=str(ellipse_run))
+    cold.fit()
+    warm.fit()
+    first, last = losses(tmp_path / "warm")[0][1], losses(tmp_path / "cold")[-1][1]
+    assert first < last
+    kept = load_avatar(ellipse_run).talker
+    assert not torch.equal(warm.talker.head.table, kept.head.table.float())
+
+
+def test_statistics_stay_the_new_person_s(ellipse, ellipse_run, tmp_path):
+    made = trainer(ellipse, tmp_path / "run", **QUICK)
+    other = load_avatar(ellipse_run).talker
+    with torch.no_grad():
+        made.talker.expression.mean.fill_(0.25)
+        made.talker.appearance.weight[1:] = 0.5
+    box = made.talker.head.box.clone()
+    warm_start(made.talker, ellipse_run)
+    assert torch.equal(made.talker.head.box, box)
+    assert bool((made.talker.expression.mean == 0.25).all())
+    assert bool((made.talker.appearance.weight[1:] == 0.5).all())
+    assert torch.equal(made.talker.head.table, other.head.table.float())
+
+
+def test_the_code_turns_towards_the_other_s_and_keeps_its_inverse():
+    generator = np.random.default_rng(0)
+    shapes = generator.normal(size=(200, 58, 3)) * np.linspace(1e-3, 5e-3, 58)[:, None]
+    valid = np.ones(200, bool)
+    ours, theirs = (MouthCode(MouthCodeConfig(components=8)) for _ in range(2))
+    ours.fit(shapes.astype(np.float32), valid)
+    theirs.fit(shapes.astype(np.float32), valid)
+    with torch.no_grad():
+        theirs.basis.copy_(-theirs.basis.flip(0))
+        theirs.scale.copy_(theirs.scale.flip(0))
+    turn_towards(ours, theirs)
+    assert torch.allclose(ours.basis, theirs.basis, atol=1e-4)
+    assert torch.allclose(ours.scale, theirs.scale, rtol=1e-3)
+    code = torch.randn(5, 8)
+    assert torch.allclose(ours(ours.landmarks(code)), code, atol=1e-3)
+
+
+def test_an_avatar_of_other_sizes_is_refused(ellipse, ellipse_run, tmp_path):
+    made = trainer(ellipse, tmp_path / "run", **QUICK)
+    made.sizes = made.sizes.model_copy(
+        update={"head": made.sizes.head.model_copy(update={"hidden": 24})}
+    )
+    made.build()
+    with pytest.raises(ConfigError, match=r"other sizes .*colour_net.* leave out --init"):
+        warm_start(made.talker, ellipse_run)
+    with pytest.raises(AvatarError, match="no avatar here"):
+        warm_start(made.talker, tmp_path / "nowhere")
