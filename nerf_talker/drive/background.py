@@ -36,7 +36,8 @@ _HEX = re.compile(r"#?([0-9a-fA-F]{6})$")
 # A field is never quite empty nor quite solid: opacity outside this range is taken as 0 or 1, so
 # that no veil lies over a new background and none of it shines through the face.
 CLEAR, SOLID = 0.02, 0.98
-# Where less of the figure than this is left, its colour is that of the nearest pixels with more.
+# Pixels, of a picture 256 wide, inside the solid figure whose colours the background still tints.
+RIM = 2
 _LEAST = 1 / 64
 
 
@@ -95,7 +96,7 @@ class Clear:
 
     def picture(self, frame: PortraitFrame, index: int) -> FloatArray:
         """(H, W, 4) colour as if the figure were solid, and opacity."""
-        return straight(figure_of(frame))
+        return figure_of(frame)
 
 
 def make_background(given: str, size: tuple[int, int], fps: float, first: int = 0) -> Background:
@@ -160,7 +161,12 @@ def filled(picture: ByteArray, height: int, width: int) -> FloatArray:
 
 
 def figure_of(frame: PortraitFrame) -> FloatArray:
-    """(H, W, 4) premultiplied figure, its opacity stretched so that clear is 0 and solid is 1.
+    """(H, W, 4) straight alpha of a rendered figure, its edge free of the old background.
+
+    Opacity is stretched so that clear is 0 and solid is 1. What the field learned at the edge of
+    hair and shoulders is mixed with the background that they were filmed before; there, and beyond,
+    the colours of the solid figure nearby go on. So no rim shows on a new background, nor when the
+    result is scaled, blurred or halved in chroma.
 
     Raises:
         ValueError: The frame was rendered without its figure.
@@ -168,35 +174,33 @@ def figure_of(frame: PortraitFrame) -> FloatArray:
     if not isinstance(frame, FigureFrame):
         raise ValueError("the frame was rendered without its figure")
     alpha = frame.figure[..., 3:]
+    colour = np.clip(frame.figure[..., :3] / np.maximum(alpha, _LEAST), 0, 1)
     wanted = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1)
-    colour = frame.figure[..., :3] * (wanted / np.maximum(alpha, CLEAR))
-    return np.concatenate([np.minimum(colour, wanted), wanted], -1).astype(np.float32)
+    return np.concatenate([_spread(colour, wanted[..., 0]), wanted], -1).astype(np.float32)
+
+
+def _spread(colour: FloatArray, alpha: FloatArray) -> FloatArray:
+    """(H, W, 3) ``colour`` where it is the solid figure's own, and its continuation elsewhere."""
+    import cv2
+
+    pixel = max(alpha.shape) / 256
+    reach = 2 * round(RIM * pixel) + 1
+    inside = cv2.erode(alpha, np.ones((reach, reach), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    known = (inside >= 1).astype(np.float32)[..., None]
+    given = np.concatenate([colour * known, known], -1).astype(np.float32)
+    result, missing = colour * known, 1 - known
+    for sigma in (1.5, 6.0, 24.0):
+        wide = cv2.GaussianBlur(given, (0, 0), sigma * pixel)
+        found = missing * (wide[..., 3:] > 0.02)
+        result = result + found * wide[..., :3] / np.maximum(wide[..., 3:], 0.02)
+        missing = missing - found
+    return np.asarray(result + missing * colour, np.float32)
 
 
 def over(figure: FloatArray, behind: FloatArray) -> FloatArray:
-    """(H, W, 3) premultiplied ``figure`` over a background."""
-    return np.asarray(figure[..., :3] + (1 - figure[..., 3:]) * behind, np.float32)
-
-
-def straight(figure: FloatArray) -> FloatArray:
-    """(H, W, 4) straight alpha of a premultiplied figure.
-
-    Where nothing is left to divide, colours of the neighbourhood go on, so that whatever scales,
-    blurs or halves the chroma of the result brings no black rim to its edge.
-    """
-    import cv2
-
+    """(H, W, 3) straight ``figure`` over a background."""
     alpha = figure[..., 3:]
-    known = (alpha >= _LEAST).astype(np.float32)
-    colour = figure[..., :3] / np.maximum(alpha, _LEAST)
-    spread = np.concatenate([colour * known, known], -1)
-    result, missing = colour * known, 1 - known
-    for sigma in (2.0, 8.0, 32.0):
-        wide = cv2.GaussianBlur(spread, (0, 0), sigma * max(alpha.shape[:2]) / 512 + 0.5)
-        found = missing * (wide[..., 3:] > 1e-3)
-        result = result + found * wide[..., :3] / np.maximum(wide[..., 3:], 1e-3)
-        missing = missing - found
-    return np.concatenate([np.clip(result, 0, 1), alpha], -1).astype(np.float32)
+    return np.asarray(alpha * figure[..., :3] + (1 - alpha) * behind, np.float32)
 
 
 def _count(first: int) -> Iterator[int]:
