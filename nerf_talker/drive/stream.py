@@ -1,0 +1,158 @@
+"""Sound in, pieces as they come; pictures out as soon as enough of the sound is known.
+
+The same features, the same driving and the same renderer as for a file: a stream is the file's path
+asked for less at a time. A picture waits for a fixed, stated length of sound after its own time;
+with the whole of it, it is the picture that a file would have had.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nerf_talker.audio.extractor import Extractor
+from nerf_talker.audio.registry import extractor_of_avatar
+from nerf_talker.audio.sound import RATE
+from nerf_talker.audio.streaming import feature_stream
+from nerf_talker.drive.source import DrivingSource, SpeechSource
+from nerf_talker.errors import ConfigError
+from nerf_talker.field.audio_encoder import WINDOW
+from nerf_talker.render.portrait import PortraitRenderer
+from nerf_talker.train.avatar import Avatar
+from nerf_talker.train.precision import resolve_precision
+from nerf_talker.types import AudioFeatures, Driving, PortraitFrame
+
+# Feature rows of a window after its middle.
+ROWS_AHEAD = WINDOW - WINDOW // 2 - 1
+# Seconds of features kept behind the next picture, more than any window reaches back.
+_KEPT = 4.0
+
+MakeSource = Callable[[Driving, AudioFeatures, int], DrivingSource]
+"""From an avatar's poses, features and a number of frames to what moves it."""
+
+
+@dataclass(frozen=True)
+class StreamedFrames:
+    """What a piece of sound completed.
+
+    Attributes:
+        first: Number of the first picture in the video.
+        pictures: Consecutive pictures, perhaps none.
+        features_seconds: Time that the speech features took.
+        render_seconds: Time that driving and rendering took.
+    """
+
+    first: int
+    pictures: tuple[PortraitFrame, ...]
+    features_seconds: float
+    render_seconds: float
+
+
+class SpeechStream:
+    """One utterance of an avatar, from its first sample to :meth:`finish`."""
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        look_ahead: float | None = None,
+        size: int | None = None,
+        figure: bool = False,
+        make_source: MakeSource = SpeechSource,
+        audio_features: str | None = None,
+    ) -> None:
+        """Begin before the first sample.
+
+        Args:
+            avatar: A loaded avatar.
+            look_ahead: Seconds of sound after its time that a picture waits for; None for all that
+                a file's picture would see. With less, the last known features stand for the rest.
+            size: Width of the pictures in pixels; None for that of training.
+            figure: Render pictures that can be put over another background.
+            make_source: What moves the avatar.
+            audio_features: Source of the features, where they come from files of the user.
+
+        Raises:
+            AvatarError: The avatar was trained on features that cannot be had.
+            ConfigError: Less look-ahead than the features themselves need.
+            InputError: The features come from a file made for one whole sound.
+        """
+        extractor = extractor_of_avatar(avatar.metadata.extractor, audio_features)
+        self.rows_ahead = _rows_ahead(extractor, look_ahead)
+        self.look_ahead = extractor.look_ahead + self.rows_ahead / extractor.rate
+        self.fps = avatar.poses.fps
+        self._poses, self._make = avatar.poses.to("cpu"), make_source
+        self._device = avatar.talker.background.device
+        precision = resolve_precision("auto", self._device)
+        self._renderer = PortraitRenderer(avatar.talker, precision, size, figure)
+        self._stream = feature_stream(extractor)
+        empty = np.empty((0, extractor.dims), np.float32)
+        self._features = AudioFeatures(empty, extractor.rate, extractor.name, 0.0)
+        self._first_row = self._heard = self._shown = 0
+
+    def push(self, samples: npt.ArrayLike) -> StreamedFrames:
+        """Hear (n,) further samples, float in [-1, 1], mono at 16 kHz."""
+        begun = time.perf_counter()
+        piece = np.asarray(samples, np.float32)
+        self._heard += len(piece)
+        self._keep(self._stream.push(piece))
+        known = self._first_row + len(self._features.values)
+        # Frame k reads rows up to round(k / fps * rate) + rows_ahead.
+        ready = self._shown
+        while self._middle(ready) + self.rows_ahead < known:
+            ready += 1
+        return self._render(ready, begun)
+
+    def finish(self) -> StreamedFrames:
+        """The last pictures; the sound is over, as a file is."""
+        begun = time.perf_counter()
+        self._keep(self._stream.finish())
+        return self._render(max(round(self._heard / RATE * self.fps), self._shown), begun)
+
+    def _middle(self, frame: int) -> int:
+        return int(np.round(frame / self.fps * self._features.rate))
+
+    def _keep(self, rows: npt.NDArray[np.float32]) -> None:
+        """Append rows and forget those that no picture needs any more."""
+        rate = self._features.rate
+        oldest = max(self._middle(self._shown) - round(_KEPT * rate), self._first_row)
+        values = np.concatenate([self._features.values[oldest - self._first_row :], rows])
+        self._features = replace(self._features, values=values, offset=oldest / rate)
+        self._first_row = oldest
+
+    def _render(self, stop: int, begun: float) -> StreamedFrames:
+        heard = time.perf_counter()
+        first, pictures = self._shown, []
+        step = max(stop - first, 1) if self.rows_ahead == ROWS_AHEAD else 1
+        for start in range(first, stop, step):
+            last = min(start + step, stop)
+            source = self._make(self._poses, self._seen(last - 1), last)
+            driving = source.chunk(start, last).to(self._device)
+            pictures += list(self._renderer.frames(driving))
+        self._shown = max(stop, first)
+        done = time.perf_counter()
+        return StreamedFrames(first, tuple(pictures), heard - begun, done - heard)
+
+    def _seen(self, frame: int) -> AudioFeatures:
+        """The features that a frame may see; the last of them stands for those after it."""
+        missing = ROWS_AHEAD - self.rows_ahead
+        if not missing:
+            return self._features
+        stop = self._middle(frame) + self.rows_ahead + 1 - self._first_row
+        known = self._features.values[:stop]
+        return replace(self._features, values=np.pad(known, ((0, missing), (0, 0)), "edge"))
+
+
+def _rows_ahead(extractor: Extractor, look_ahead: float | None) -> int:
+    if look_ahead is None:
+        return ROWS_AHEAD
+    rows = int((look_ahead - extractor.look_ahead) * extractor.rate + 1e-6)
+    if look_ahead < extractor.look_ahead:
+        raise ConfigError(
+            f"look-ahead {look_ahead:g} s: the speech features '{extractor.name}' alone need "
+            f"{extractor.look_ahead:.3f} s; give at least that"
+        )
+    return min(rows, ROWS_AHEAD)
