@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from nerf_talker.drive.motion.chart import PoseChart, Values
-from nerf_talker.drive.motion.eyes import LIDS, eye_range, most_shown
+from nerf_talker.drive.motion.eyes import LIDS, eye_range
 from nerf_talker.drive.replay import ping_pong
 from nerf_talker.drive.source import DrivingSource
 from nerf_talker.errors import InputError
-from nerf_talker.field.expression import ExpressionScale, upper_face
+from nerf_talker.field.expression import upper_face
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.geometry.mesh import LIPS
 from nerf_talker.render.talker import Talker
@@ -52,7 +52,7 @@ def reenacted(track: FrameTrack, reference: Driving, talker: Talker) -> Driving:
     """
     clip = _at_rate(track, reference.fps)
     poses, torso = _poses(clip, reference, talker)
-    expression = _expression(clip, reference, talker.expression)
+    expression = _expression(clip, reference)
     count = len(expression)
     body = reference.select([0] * count)
     return replace(
@@ -92,10 +92,10 @@ def _poses(clip: _Tracked, reference: Driving, talker: Talker) -> tuple[torch.Te
     return poses, torso
 
 
-def _expression(clip: _Tracked, reference: Driving, scale: ExpressionScale) -> Values:
+def _expression(clip: _Tracked, reference: Driving) -> Values:
     own_mean = reference.expression.double().numpy().mean(0)
     moved = own_mean + clip.expression - clip.expression.mean(0)
-    ours = eye_range(reference.expression, reference.fps, most_shown(scale))
+    ours = eye_range(reference.expression, reference.fps)
     theirs = eye_range(torch.from_numpy(clip.expression), reference.fps)
     for lid in LIDS:
         span = theirs.shut[lid] - theirs.opened[lid]
