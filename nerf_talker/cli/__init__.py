@@ -21,6 +21,8 @@ VERBS = {
     "preprocess": "clip -> dataset, resumable, ends with a report",
     "train": "dataset -> run folder with an avatar",
     "render": "avatar + new speech -> video with sound",
+    "batch": "many videos from a table; finished rows are not done again",
+    "export": "driven motion as blendshapes, landmarks or meshes for other programs",
     "evaluate": "measure an avatar on held-out frames, or any video; writes a report",
     "benchmark": "clips x configurations x seeds in one table, with a regression gate",
     "models": "third-party model files: list, fetch",

@@ -19,6 +19,7 @@ from nerf_talker.field.expression import upper_face
 from nerf_talker.ops import pack_bits, unpack_bits
 from nerf_talker.render.ray_operators import RenderConfig
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
+from nerf_talker.train.face_model import FaceModel
 from nerf_talker.types import Driving
 
 FORMAT = 3
@@ -27,6 +28,7 @@ of the torso."""
 
 TABLES, CELLS = ("head.table", "head.landmarks.table"), "talker.occupancy.cells"
 BEND = ("torso.bend_modes", "torso.motion.bend_mean", "torso.motion.bend_weights")
+POINTS, BLENDSHAPES = "face.points", "face.blendshapes"
 TRAINING_ONLY = ("talker.occupancy.allowed", "talker.occupancy.score")
 DEFAULT_CONSENT = (
     "The person shown must have agreed to this avatar and to what it is made to say. "
@@ -63,11 +65,13 @@ class Avatar:
         talker: The learned parts.
         poses: Driving without a mouth: the training clip's poses, expression and torso.
         metadata: Subject, frame rate, extractor, crop, versions, seconds, consent note.
+        face: Landmarks and blendshapes of driven frames; None in files made before they were kept.
     """
 
     talker: Talker
     poses: Driving
     metadata: AvatarInfo
+    face: FaceModel | None = None
 
 
 def reference_poses(dataset: Dataset) -> Driving:
@@ -108,7 +112,9 @@ def describe(
     )
 
 
-def save_avatar(path: Path, talker: Talker, poses: Driving, info: AvatarInfo) -> None:
+def save_avatar(
+    path: Path, talker: Talker, poses: Driving, info: AvatarInfo, face: FaceModel | None = None
+) -> None:
     """Write an avatar atomically: its table in 16 bits a number, its occupancy in one a cell."""
     from safetensors.torch import save
 
@@ -125,6 +131,8 @@ def save_avatar(path: Path, talker: Talker, poses: Driving, info: AvatarInfo) ->
     tensors["poses.torso_motion"] = poses.torso_motion
     if poses.torso_bend is not None:
         tensors["poses.torso_bend"] = poses.torso_bend
+    if face is not None:
+        tensors[POINTS], tensors[BLENDSHAPES] = face.points, face.blendshapes
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(contiguous, {"nerf_talker": info.model_dump_json()}))
@@ -183,7 +191,10 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
     except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise AvatarError(f"{path}: incomplete or damaged avatar ({reason})") from None
-    return Avatar(talker.eval(), poses, info)
+    face = None
+    if {POINTS, BLENDSHAPES} <= set(tensors):
+        face = FaceModel(tensors[POINTS].cpu(), tensors[BLENDSHAPES].cpu())
+    return Avatar(talker.eval(), poses, info, face)
 
 
 def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:

@@ -16,6 +16,7 @@ from nerf_talker.train.avatar import describe, reference_poses, save_avatar
 from nerf_talker.train.checkpoint import latest_checkpoint, remove_unfinished
 from nerf_talker.train.curves import Curves
 from nerf_talker.train.ema import MovingAverage
+from nerf_talker.train.face_model import fit_face_model
 from nerf_talker.train.interrupt import Interrupted, StopSignals
 from nerf_talker.train.learner import RESEED, Learner
 from nerf_talker.train.preparation import fit_statistics
@@ -64,7 +65,9 @@ class Trainer(Learner):
         self._count_seconds()
         if self.processes.first:
             info = describe(self.talker, self.dataset, self.seconds, self.step, self.notes)
-            save_avatar(self.run.avatar, self.talker, reference_poses(self.dataset), info)
+            face = fit_face_model(self.talker, self.dataset)
+            poses = reference_poses(self.dataset)
+            save_avatar(self.run.avatar, self.talker, poses, info, face)
         self.processes.wait()
         return self.run.avatar
 

@@ -1,0 +1,1 @@
+"""Driven motion for other programs: blendshapes and head poses, landmarks, meshes."""
