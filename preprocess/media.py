@@ -16,12 +16,11 @@ import numpy as np
 
 from nerf_talker.data.manifest import CropTransform
 from nerf_talker.errors import InputError
+from nerf_talker.preprocess.hdr import CURVES, standard_range
 from nerf_talker.types import ByteArray
 
 # Above this many pixels threaded decoding is faster than its overhead.
 _THREADED_PIXELS = 1280 * 720
-# Transfer characteristics of ITU-T H.273: SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG).
-_HDR_CURVES = (16, 18)
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def probe(path: Path) -> VideoInfo:
             rate = float(stream.average_rate or 0)
             curve = getattr(stream.codec_context, "color_trc", None)
             sound = bool(container.streams.audio)
-            return VideoInfo(stream.frames, declared, rate, sound, curve in _HDR_CURVES)
+            return VideoInfo(stream.frames, declared, rate, sound, curve in CURVES)
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: is not a video that can be read ({error.strerror}): damaged, cut off while "
@@ -146,18 +145,18 @@ def steady_frames(path: Path, fps: float) -> Iterator[ByteArray]:
 
 
 def upright(shot: Shot) -> ByteArray:
-    """A frame as RGB with square pixels and the container's rotation applied.
+    """A frame as sRGB with square pixels and the container's rotation applied.
 
     Pixels that are not square are stretched, never squeezed: no detail is lost.
     """
-    frame, aspect = shot.frame, shot.pixel_aspect
+    frame, aspect = standard_range(shot.frame), shot.pixel_aspect
     if abs(aspect - 1) < 1e-3:
         picture = frame.to_ndarray(format="rgb24")
     else:
         width = round(frame.width * max(aspect, 1))
         height = round(frame.height / min(aspect, 1))
         picture = frame.to_ndarray(format="rgb24", width=width, height=height)
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    turns = round(getattr(shot.frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 

@@ -14,6 +14,7 @@ from nerf_talker.data.manifest import CropTransform
 from nerf_talker.errors import InputError
 from nerf_talker.preprocess.faces import Box, FaceTracks, SeenFace, choose, face_box, look_of
 from nerf_talker.preprocess.framing import FaceSearch, choose_crop
+from nerf_talker.preprocess.hdr import can_convert
 from nerf_talker.preprocess.media import (
     VideoWriter,
     cropped_frames,
@@ -115,7 +116,7 @@ def run(context: StageContext) -> dict[str, Any]:
     if options.landmarks is not None:
         check_count(options.landmarks, len(read_landmarks(options.landmarks).landmarks), whole)
     if info.high_dynamic_range:
-        warnings.append("the clip is HDR and was read as SDR; export it as SDR for true colours")
+        warnings.append(_hdr_warning())
     record = ClipRecord(
         frames=frames,
         start=found.start + span[0] / options.fps,
@@ -135,6 +136,15 @@ def run(context: StageContext) -> dict[str, Any]:
         "scenes": len(found.scenes),
         "splices": len(scene.splices),
     }
+
+
+def _hdr_warning() -> str:
+    if can_convert():
+        return "the clip is HDR and was converted to SDR; what is brighter than white is cut off"
+    return (
+        "the clip is HDR and its colours are wrong, since this PyAV cannot convert it; run "
+        "'pip install -U av', or export the clip as SDR"
+    )
 
 
 def _write_frames(
@@ -226,7 +236,7 @@ def _warnings(context: StageContext, crop: CropTransform, scene: Scene, people: 
 
 STAGE = Stage(
     name="ingest",
-    version=5,
+    version=6,
     inputs=(),
     outputs=("frames.mkv", CLIP_FILE, SPEAKER_FILE),
     options=("size", "fps", "face", "scene", "landmarker"),
