@@ -74,9 +74,24 @@ def waveform(title: str, seconds: float, samples: npt.NDArray[np.floating], shad
     return _figure(title, _svg(drawn) + f'<b class="high">{limit:.2g}</b>', seconds)
 
 
-def picture(title: str, seconds: float, source: str) -> str:
-    """A figure of a picture whose width is the clip's time."""
-    return _figure(title, f'<img alt="" src="{source}">', seconds)
+def picture(
+    title: str, seconds: float, source: str, height: int = 84, rows: Sequence[str] = ()
+) -> str:
+    """A figure of a picture whose width is the clip's time.
+
+    Args:
+        title: What is shown.
+        seconds: Length of what is shown.
+        source: Address of the picture.
+        height: In pixels of the page.
+        rows: What its rows mean, from below.
+    """
+    names = "".join(
+        f'<b class="row" style="bottom:{100 * (number + 0.5) / len(rows):.2f}%">{escape(name)}</b>'
+        for number, name in enumerate(rows)
+    )
+    drawn = f'<img alt="" style="height:{height}px" src="{source}">'
+    return _figure(title, drawn + names, seconds)
 
 
 def _figure(title: str, content: str, seconds: float, start: float = 0.0) -> str:

@@ -15,15 +15,14 @@ from nerf_talker.data.dataset import read_audio_features, read_eyes
 from nerf_talker.data.manifest import DatasetFiles, Manifest, StageRecord
 from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.geometry.rotation import logarithm
-from nerf_talker.preprocess.charts import Curve, Spans, picture, plot, waveform
+from nerf_talker.preprocess.charts import Curve, Spans, plot, waveform
 from nerf_talker.preprocess.contact_sheet import matte_pictures, plate_picture
 from nerf_talker.preprocess.eyes import runs
 from nerf_talker.preprocess.overlay import Follow, overlay_video
 from nerf_talker.preprocess.page import badge, data_uri, jpeg, table, write_page
-from nerf_talker.types import AudioFeatures, ByteArray
+from nerf_talker.preprocess.speech_plots import speech_plots, standard
 
 _MATTES = 4
-_FEATURE_COLUMNS, _FEATURE_ROWS = 1400, 84
 # Times in a warning's own words, as time_ranges() writes them.
 _SPAN = re.compile(r"(\d+\.\d+)-(\d+\.\d+) s\b")
 
@@ -105,10 +104,10 @@ def _plots(files: DatasetFiles, manifest: Manifest) -> str:
     return "".join(
         [
             waveform("Sound", seconds, sound, warned),
-            picture(f"Speech features {manifest.extractor}", seconds, jpeg(_feature_map(audio))),
+            speech_plots(audio, seconds, gap),
             plot("Lip gap and loudness, standardised", seconds,
-                 [Curve("lip gap", _standard(gap)),
-                  Curve("loudness", _standard(_loudness(sound, manifest.frames)))], lost),
+                 [Curve("lip gap", standard(gap)),
+                  Curve("loudness", standard(_loudness(sound, manifest.frames)))], lost),
             plot("Lip gap in parts of the eyes' distance", seconds, [Curve("", gap)], warned),
             plot("Eyes: 0 shut, 1 open; blinks marked", seconds,
                  [Curve("image's left", eyes.openness[:, 0]),
@@ -124,27 +123,11 @@ def _plots(files: DatasetFiles, manifest: Manifest) -> str:
     )  # fmt: skip
 
 
-def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-9))
-
-
 def _loudness(sound: npt.NDArray[np.float32], frames: int) -> npt.NDArray[np.float64]:
     """(frames,) decibels, no quieter than 60 below the loudest."""
     parts = np.array_split(sound.astype(np.float64), frames)
     power = np.array([float(np.mean(part**2)) if len(part) else 0.0 for part in parts])
     return np.asarray(10 * np.log10(np.maximum(power, 1e-6 * max(float(power.max()), 1e-9))))
-
-
-def _feature_map(audio: AudioFeatures) -> ByteArray:
-    """The features as a picture: time to the right, every dimension standardised."""
-    import cv2
-
-    values = audio.values.astype(np.float64)
-    standard = (values - values.mean(0)) / np.maximum(values.std(0), 1e-6)
-    grey = np.round(np.clip((standard + 2.5) / 5, 0, 1) * 255).astype(np.uint8).T[::-1]
-    size = (min(len(values), _FEATURE_COLUMNS), _FEATURE_ROWS)
-    scaled = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS)[..., ::-1], np.uint8)
 
 
 def _pictures(files: DatasetFiles, manifest: Manifest) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nerf_talker.audio.articulation import COLUMNS
+from nerf_talker.audio.phonetics import CLASS_NAMES, CURVES
 from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, read_manifest
 from nerf_talker.preprocess import overlay
@@ -19,7 +21,9 @@ from nerf_talker.preprocess.contact_sheet import TINTS
 from nerf_talker.preprocess.overlay import overlay_video
 from nerf_talker.preprocess.pipeline import preprocess
 from nerf_talker.preprocess.report import _LEGEND, spans_of
+from nerf_talker.preprocess.speech_plots import speech_plots
 from nerf_talker.preprocess.survey import Scene, Survey, choose_scene
+from nerf_talker.types import AudioFeatures
 
 from .tiny import FRAMES, options
 
@@ -156,6 +160,48 @@ def test_long_curves_keep_their_extremes_and_gaps():
     assert svg.count("M") == 2, "the pen is lifted over the gap"
     assert "nan" not in plot("x", 1.0, [Curve("x", np.full(9, np.nan))])
     assert "nan" not in waveform("x", 1.0, np.zeros(0, np.float32), ())
+
+
+def strips_of(html):
+    import cv2
+
+    found = re.findall(r'height:(\d+)px" src="data:image/jpeg;base64,([^"]+)"', html)
+    pictures = [np.frombuffer(base64.b64decode(content), np.uint8) for _, content in found]
+    return [int(high) for high, _ in found], [
+        cv2.imdecode(p, cv2.IMREAD_GRAYSCALE) for p in pictures
+    ]
+
+
+def test_heard_sounds_and_articulation_are_shown_by_name():
+    values = np.zeros((200, len(COLUMNS)), np.float32)
+    row = CLASS_NAMES.index("m")
+    values[100:150, row] = 1
+    values[:, COLUMNS.index("opening")] = np.sin(np.arange(200) / 7)
+    gap = np.sin((np.arange(100) + 0.5) * 2 / 7 - 0.5 / 7)
+    page = speech_plots(AudioFeatures(values, 50.0, "articulation39"), 4.0, gap)
+    Tags().feed(page)
+    assert all(f">{name}</b>" in page for name in CLASS_NAMES)
+    assert all(name.replace("_", " ") in page for name in CURVES)
+    (height,), (strip,) = strips_of(page)
+    assert strip.shape == (height, 200)
+    middle = round(height * (1 - (row + 0.5) / len(CLASS_NAMES)))
+    assert strip[middle, 125] > strip[middle, 50] + 80
+    assert strip[middle, 125] > strip[middle - height // 4, 125] + 80
+    seen, heard = re.findall(r'<path class="c[01]" d="([^"]+)"', page)[-2:]
+    far = [abs(float(a) - float(b)) for a, b in zip(*(p.split()[1::2] for p in (
+        seen.replace("L", " "), heard.replace("L", " "))), strict=True)]  # fmt: skip
+    assert np.median(far) < 3, "lips that were heard as they are seen give one curve"
+
+
+@pytest.mark.parametrize(
+    ("extractor", "dims"), [("logmel40", 40), ("npy:anna", 3), ("phones40", 40)]
+)
+def test_other_features_are_a_strip(extractor, dims):
+    values = np.random.default_rng(0).normal(size=(3000, dims)).astype(np.float32)
+    page = speech_plots(AudioFeatures(values, 50.0, extractor), 60.0, np.zeros(1500))
+    (height,), (strip,) = strips_of(page)
+    assert strip.shape == (height, 1400) and strip.std() > 5
+    assert (">ZH</b>" in page) == (extractor == "phones40")
 
 
 PROBE = """<script>
