@@ -4,7 +4,8 @@ Shoulders, collar and neck move against each other. On frames spread over the tr
 flow (DIS, Kroeger et al. 2016) from the frame, laid onto the plate by its similarity, to the plate
 is averaged on a grid; the grids' principal directions are the modes. Every frame of the clip is
 then fitted alike: Gauss-Newton with Huber weights on the difference between frame and bent plate
-(Lucas-Kanade with a linear model, Baker and Matthews 2004).
+(Lucas-Kanade with a linear model, Baker and Matthews 2004). In between the plate is made again from
+frames whose bend was undone, since a mixture of bent ones is soft at the neck.
 
 What is not torso is painted one flat tone in both pictures, so that the outline of the shoulders
 counts and a moving background does not.
@@ -33,6 +34,8 @@ _STIFFNESS = 0.02
 _TRUSTED = 0.98
 _STEPS, _HUBER, _RIDGE = 4, 12.0, 0.003
 _FEWEST_PIXELS = 100
+_UNDOINGS = 4
+_EDGE = 1  # OpenCV's BORDER_REPLICATE
 # Every so many pixels along both axes are compared.
 _STRIDE = 2
 
@@ -89,11 +92,8 @@ class PlateTones:
             shift = scale * (matrix[:, 2] + 0.5 - matrix[:, :2].sum(-1) * 0.5)
             smaller = np.c_[matrix[:, :2], shift - 0.5 + matrix[:, :2].sum(-1) * 0.5]
             flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-            layers.append(
-                cv2.warpAffine(
-                    small, smaller, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE
-                )
-            )
+            warped = cv2.warpAffine(small, smaller, (size, size), flags=flags, borderMode=_EDGE)
+            layers.append(warped)
         return cv2.GaussianBlur(layers[0], (0, 0), _BLUR), layers[1] > 0.98
 
 
@@ -129,6 +129,48 @@ def _neighbours() -> Array:
     line = np.diff(np.eye(TORSO_GRID), axis=0)
     along = line.T @ line
     return np.kron(along, np.eye(TORSO_GRID)) + np.kron(np.eye(TORSO_GRID), along)
+
+
+def learn_bend(
+    plate: PlateTones, frames: Iterable[tuple[ByteArray, ByteArray, Array]]
+) -> tuple[FloatArray, Array]:
+    """The modes of R frames that need not follow each other, and how far each is bent.
+
+    Args:
+        plate: What to bend.
+        frames: Grey picture, labels, (H, H) uint8 each, and (2, 3) similarity of every frame.
+
+    Returns:
+        (K, G, G, 2) modes and (R, K) coefficients.
+    """
+    laid = [plate.laid(*frame) for frame in frames]
+    grids = [displacement_grid(plate, *one) for one in laid]
+    modes = bend_modes(grids)
+    fit, size = _BendFit(plate, modes), np.maximum((modes**2).sum((1, 2, 3)), 1e-12)
+    starts = [(modes * grid).sum((1, 2, 3)) / size for grid in grids]
+    return modes, np.stack([fit(*one, start) for one, start in zip(laid, starts, strict=True)])
+
+
+def plate_map(matrix: Array, modes: FloatArray, bend: Array, size: int) -> FloatArray:
+    """(S, S, 2) x, y in OpenCV's pixels of a frame where each pixel of the plate is seen.
+
+    Args:
+        matrix: (2, 3) plate-to-frame similarity in OpenCV's pixels.
+        modes: (K, G, G, 2) displacements from frame to plate, laid onto the plate, image widths.
+        bend: (K,) coefficients.
+        size: S.
+    """
+    import cv2
+
+    hats = _hats(size)
+    shift = np.einsum("k,kghc,gr,hs->rsc", bend, modes, hats, hats, optimize=True) * size
+    shift = shift.astype(np.float32)
+    place = np.stack(np.meshgrid(*[np.arange(size, dtype=np.float32)] * 2), -1)
+    back = -shift
+    for _ in range(_UNDOINGS):  # the displacement is known at the frame's end of the way
+        back = -cv2.remap(shift, place + back, None, cv2.INTER_LINEAR, borderMode=_EDGE)
+    seen = (place + back) @ matrix[:, :2].T + matrix[:, 2]
+    return seen.astype(np.float32)
 
 
 def bend_modes(grids: Sequence[FloatArray]) -> FloatArray:
@@ -216,4 +258,4 @@ class _BendFit:
         import cv2
 
         x, y = (axis.astype(np.float32)[None] for axis in place)
-        return cv2.remap(layer, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        return cv2.remap(layer, x, y, cv2.INTER_LINEAR, borderMode=_EDGE)[0]

@@ -25,9 +25,9 @@ from nerf_talker.preprocess.stages.landmarks import read_landmark_file, read_spl
 from nerf_talker.preprocess.stages.tracking import clip_camera, read_tracking
 from nerf_talker.preprocess.torso_bend import (
     PlateTones,
-    bend_modes,
-    displacement_grid,
     follow_bend,
+    learn_bend,
+    plate_map,
     still_bend,
 )
 from nerf_talker.preprocess.torso_motion import (
@@ -42,7 +42,7 @@ from nerf_talker.types import BoolArray, ByteArray, FloatArray
 # A pixel of the plate counts as seen when the head uncovers it this often.
 _SEEN_SHARE = 0.04
 # Width of the torso's rim whose colours are not used, in image widths.
-_RIM = 0.01
+_RIM = 0.006
 # Frames tried as the reference, and frames each is tried on: one with motion blur tracks badly.
 _CANDIDATES, _TRIALS = 4, 48
 # Metres (15 um), pixels, and spreads of a mode.
@@ -57,12 +57,12 @@ def run(context: StageContext) -> dict[str, Any]:
     matrices, tracked = follow(reference, frames)
     splices = read_splices(context)
     matrices = settle(matrices, tracked, splices)
-    plate = _plate(context, matrices)
-    save_png(context.new.torso, plate)
-    share = float(tracked.mean())
     modes, bend = still_bend(len(matrices))
+    plate = _plate(context, matrices, modes, bend)
+    share = float(tracked.mean())
     if share >= 0.5:
-        modes, bend = _bend(context, PlateTones.of(plate), matrices, splices)
+        plate, modes, bend = _bent(context, plate, matrices, splices)
+    save_png(context.new.torso, plate)
     poses, shape = read_tracking(context)
     camera = clip_camera(context.options.size)
     canonical = expression_landmarks(camera, shape, landmarks)
@@ -82,16 +82,20 @@ def run(context: StageContext) -> dict[str, Any]:
     return {"reference_frame": index, "tracked_share": round(share, 4), "warnings": warnings}
 
 
-def _bend(
-    context: StageContext, plate: PlateTones, matrices: Array, splices: Sequence[int]
-) -> tuple[FloatArray, FloatArray]:
-    """(K, G, G, 2) modes of training frames and (F, K) coefficients of every frame."""
+def _bent(
+    context: StageContext, plate: ByteArray, matrices: Array, splices: Sequence[int]
+) -> tuple[ByteArray, FloatArray, FloatArray]:
+    """A sharper plate, (K, G, G, 2) modes, both of training frames, and (F, K) coefficients."""
     rows = sampled(training_rows(len(matrices)))
     shown = zip(rows, _frames(context, True, set(rows)), strict=True)
-    laid = (plate.laid(*frame, matrices[row]) for row, frame in shown)
-    modes = bend_modes([displacement_grid(plate, *tones) for tones in laid])
+    modes, bends = learn_bend(
+        PlateTones.of(plate), ((*frame, matrices[row]) for row, frame in shown)
+    )
+    known = np.zeros((len(matrices), len(modes)))
+    known[rows] = bends
+    plate = _plate(context, matrices, modes, known)
     frames = context.progress(_frames(context, True), "torso bend", len(matrices))
-    return modes, follow_bend(plate, modes, frames, matrices, splices)
+    return plate, modes, follow_bend(PlateTones.of(plate), modes, frames, matrices, splices)
 
 
 def _rounded(values: Array, step: float) -> FloatArray:
@@ -135,27 +139,28 @@ def _reference(context: StageContext, tried: list[int]) -> tuple[int, Reference]
     return tried[best], references[best]
 
 
-def _plate(context: StageContext, matrices: Array) -> ByteArray:
-    """(S, S, 4): training frames warped back to the reference, the part behind the head filled."""
+def _plate(context: StageContext, matrices: Array, modes: FloatArray, bends: Array) -> ByteArray:
+    """(S, S, 4): training frames brought back to the reference, the part behind the head filled.
+
+    ``bends`` (F, K) is read for the sampled training frames alone.
+    """
     import cv2
 
     size = context.options.size
     rows = sampled(training_rows(len(matrices)))
     colours, torso, uncovered = [], [], []
-    flags, rim = cv2.WARP_INVERSE_MAP, max(round(_RIM * size), 1)
+    rim = max(round(_RIM * size), 1)
     for index, (picture, labels) in zip(rows, _frames(context, False, set(rows)), strict=True):
         body = is_torso(labels).astype(np.uint8)
         # Colours from inside only: the rim holds background and the head's edge.
         clean = cv2.erode(body, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
         head = cv2.dilate(is_head(labels).astype(np.uint8), np.ones((3, 3), np.uint8))
         layers: list[Array] = [picture, clean * 255, body * 255, 255 - 255 * head]
+        places = plate_map(matrices[index], modes, bends[index], size)
         warped: list[Array] = [
-            cv2.warpAffine(
-                layer, matrices[index], (size, size), flags=flags | kind,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+            cv2.remap(layer, places, None, kind, borderMode=cv2.BORDER_REPLICATE)
             for layer, kind in zip(layers, (cv2.INTER_CUBIC, 1, 1, 1), strict=True)
-        ]  # fmt: skip
+        ]
         colours.append((warped[0], warped[1] > 250))
         torso.append(warped[2] * (warped[3] > 250))
         uncovered.append(warped[3] > 250)
