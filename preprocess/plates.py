@@ -41,7 +41,8 @@ def diffuse(values: FloatArray, known: BoolArray, rounds: int = 60) -> FloatArra
         return values
     weight = known.astype(np.float32)[..., None]
     levels = [(values * weight, weight)]
-    while min(levels[-1][0].shape[:2]) > 2 and (levels[-1][1] == 0).any():
+    # Down to one pixel: a coarsest level with holes would fade to black far from what is known.
+    while max(levels[-1][0].shape[:2]) > 1 and (levels[-1][1] == 0).any():
         colour, mass = levels[-1]
         half = ((colour.shape[1] + 1) // 2, (colour.shape[0] + 1) // 2)
         small = cv2.resize(colour, half, interpolation=cv2.INTER_AREA)

@@ -191,6 +191,15 @@ def test_sampled_frames_are_spread_and_unique():
     assert sampled(range(10, 13), 2) == [10, 12]
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (60, 37), (5, 90)])
+def test_filling_keeps_to_the_tones_that_are_known_however_far(shape):
+    known = np.zeros(shape, bool)
+    known[-(shape[0] // 5) :, 3:20] = True
+    tones = np.random.default_rng(0).uniform(60, 80, (*shape, 2)).astype(np.float32)
+    filled = diffuse(np.where(known[..., None], tones, 0).astype(np.float32), known)
+    assert filled.min() >= 60 and filled.max() <= 80
+
+
 def test_still_layers_are_made_from_training_frames_alone():
     rows = training_rows(110)
     assert (rows.start, rows.stop) == (0, 95)
