@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nerf_talker.field.head import HeadCondition, HeadField, field_output
 from nerf_talker.field.networks import (
+    SAMPLE_BLOCK,
     folded,
     layer_dtype,
     linear_layers,
@@ -56,18 +57,28 @@ class FoldedField:
         Returns:
             What the head gives at M points in this frame.
         """
-        count, head = len(points), self.head
+        count = len(points)
         points, ray = padded_samples(points, ray)
+        view = (spherical_harmonics(directions) @ self.view.T).to(layer_dtype(points))
+        # A processor's caches hold one block's activations; a GPU wants all samples at once.
+        size = SAMPLE_BLOCK if points.device.type == "cpu" else max(len(points), 1)
+        blocks = zip(points.split(size), ray.split(size), strict=True)
+        found = [self._block(part, view[rays]) for part, rays in blocks]
+        names = ("density", "rgb", "features")
+        whole = (torch.cat([getattr(block, name) for block in found]) for name in names)
+        return FieldOutput(*(value[:count] for value in whole))
+
+    def _block(self, points: Tensor, view: Tensor) -> FieldOutput:
+        """The field at (B, 3) points with the view's (B, H) part of the colour's hidden layer."""
+        head = self.head
         if self.motion is not None and head.motion is not None:
             points = points + head.motion.moved_by(points, self.motion)
-        dtype = layer_dtype(points)
-        encoded = head.encode(head.unit(points)).to(dtype)
+        encoded = head.encode(head.unit(points)).to(view.dtype)
         gates = head.gates(encoded, points)
         inputs = torch.cat([encoded, *(gate for gate in gates if gate is not None)], -1)
         found = run_layers(self.density, inputs)
-        view = (spherical_harmonics(directions) @ self.view.T).to(dtype)
-        seen = torch.relu(found[:, 1:] + view[ray])
-        return field_output(found[:, 0], run_layers(self.colour, seen), gates, count)
+        colour = run_layers(self.colour, torch.relu(found[:, 1:] + view))
+        return field_output(found[:, 0], colour, gates, len(points))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import torch
 from nerf_talker.config import validate
 from nerf_talker.errors import ConfigError
 from nerf_talker.experiment import ExperimentConfig, load_config
+from nerf_talker.field.encoding import Encoding, TriPlaneConfig
 from nerf_talker.field.folding import fold_frame
 from nerf_talker.field.head import HeadFieldConfig
 from nerf_talker.ops import LatticeLayout
@@ -160,3 +161,30 @@ def test_small_configs_keep_the_parts():
             full.conditioners,
             full.encoding,
         )
+
+
+@pytest.mark.parametrize("count", [0, 1, 4096, 4097])
+@torch.no_grad()
+def test_any_number_of_samples_folds(count):
+    field = small_field("all parts", torch.float32)
+    points, directions, condition, ray, _ = samples(count, torch.float32)
+    found = fold_frame(field, condition, 0)(points, directions, ray)
+    assert found.density.shape == (count,) and found.rgb.shape == (count, 3)
+    assert found.features.shape == (count, 2)
+    wanted = field(points, directions, condition, ray, torch.zeros_like(ray))
+    torch.testing.assert_close(found.rgb, wanted.rgb, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("encoding", ["triplane", "grid3d", "tiled3d"])
+def test_an_encoding_may_be_as_fine_as_wanted(encoding):
+    """Neighbours a thousandth of the box apart are told apart at 1024 cells and more."""
+    sizes = {"levels": 2, "base": 16, "finest": 2048, "log2_entries": 12, "features": 2}
+    made = Encoding.of(encoding, TriPlaneConfig.model_validate(sizes))
+    table = made.fresh_table()
+    with torch.no_grad():
+        table.uniform_(-1, 1)
+        points = torch.tensor([[0.5, 0.5, 0.5], [0.501, 0.5, 0.5], [2.0, 0.5, 0.5], [1, 0.5, 0.5]])
+        found = made(points, table)
+    assert found.shape == (4, made.width)
+    assert float((found[0] - found[1]).abs().max()) > 0.1
+    assert torch.equal(found[2], found[3])  # outside, the border's value
