@@ -178,7 +178,7 @@ def test_any_number_of_samples_folds(count):
 @pytest.mark.parametrize("encoding", ["triplane", "grid3d", "tiled3d"])
 def test_an_encoding_may_be_as_fine_as_wanted(encoding):
     """Neighbours a thousandth of the box apart are told apart at 1024 cells and more."""
-    sizes = {"levels": 2, "base": 16, "finest": 2048, "log2_entries": 12, "features": 2}
+    sizes = {"levels": 2, "base": 16, "finest": 2000, "log2_entries": 12, "features": 2}
     made = Encoding.of(encoding, TriPlaneConfig.model_validate(sizes))
     table = made.fresh_table()
     with torch.no_grad():
