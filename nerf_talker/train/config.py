@@ -125,7 +125,7 @@ class TrainConfig(StrictModel):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_interval: int = Field(default=200, gt=0)
     preview_interval: int = Field(default=1000, gt=0)
-    validation_interval: int = Field(default=500, gt=0)
+    validation_interval: int = Field(default=1000, gt=0)
     log_interval: int = Field(default=50, gt=0)
 
     @model_validator(mode="after")

@@ -215,10 +215,11 @@ class Trainer(Learner):
             TrainingError: A step is small already.
         """
         self.optimiser.zero_grad(set_to_none=True)
-        if self.rays() <= guard.FEWEST_RAYS:
+        # One process alone cannot leave a step that the others are in.
+        if self.rays() <= guard.FEWEST_RAYS or self.processes.world > 1:
             raise TrainingError(
                 f"step {self.step}: memory does not suffice for {self.rays()} rays; close other "
-                "programs, or train on a machine with more"
+                "programs, lower train.sampler.rays, or train on a machine with more"
             )
         self.share /= 2
         if self.device.type == "cuda":

@@ -72,7 +72,7 @@ def step_row(made, text, precision):
         {name: on(name, made._take_step) for name in here(made.device.type)}, STEP_REPEATS
     )
     batch = made.sampler.draw(made.generator).to(made.device)
-    driving = made.driving.select(batch.frames)
+    driving = made.objective.driving.select(batch.frames)
     box = made.talker.occupancy.bounds()
     rays = pixel_rays(made.talker.camera, driving.camera_to_head, batch.pixels, batch.frame, box)
     samples = len(sample_rays(made.talker, rays, torch.rand_like(rays.near)))
