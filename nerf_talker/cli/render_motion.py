@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nerf_talker.drive.motion.choices import DriveClip
     from nerf_talker.drive.source import DrivingSource
     from nerf_talker.train.avatar import Avatar
+    from nerf_talker.types import FrameTrack
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class MotionArguments:
         return DriveClip(motion, self.mouth == "video")
 
 
-def clip_track(clip: Path, fps: float, sound: Path, quiet: bool):  # noqa: ANN201
+def clip_track(clip: Path, fps: float, sound: Path, quiet: bool) -> FrameTrack:
     """Tracked frames of a clip, or of a dataset folder."""
     from nerf_talker.data.dataset import read_track
 

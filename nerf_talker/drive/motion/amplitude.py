@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,9 +38,10 @@ class HeadAmplitude:
         driving = self.base.chunk(start, stop)
         poses = self.chart.coordinates(driving.camera_to_head)
         scaled = self.chart.mean + self.factor * (poses - self.chart.mean)
-        body = {
+        body: dict[str, Any] = {
             name: self.means[name] + self.factor * (value - self.means[name])
             for name, value in body_channels(driving).items()
+            if name in self.means
         }
         return replace(driving, camera_to_head=self.chart.poses(scaled), **body)
 

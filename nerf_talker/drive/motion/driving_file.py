@@ -157,7 +157,7 @@ class FileSource:
         Raises:
             InputError: A value is not a finite number.
         """
-        channels: dict[str, Any] = dict.fromkeys(("audio", "landmarks"))
+        channels: dict[str, Any] = dict.fromkeys(CHANNELS)
         for name, array in self.arrays.items():
             rows = np.array(array[start:stop])
             if not np.isfinite(rows).all():

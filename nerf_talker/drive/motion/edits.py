@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,8 +45,7 @@ EXPRESSION = (
     *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
     *("eyeBlinkLeft", "eyeBlinkRight", "gazeAcross", "gazeUp"),
 )
-_TURNS = ("head.yaw", "head.pitch", "head.roll")
-_SHIFTS = ("head.x", "head.y", "head.z")
+_HEAD = ("head.yaw", "head.pitch", "head.roll", "head.x", "head.y", "head.z")
 
 
 class Track(StrictModel):
@@ -153,8 +152,7 @@ def read_edits(path: Path, lips: LipOpening) -> list[PinnedTrack]:
 
 def channels(lips: LipOpening) -> dict[str, Channel]:
     """All channels by name."""
-    found = {name: _pose_channel(axis, None) for axis, name in enumerate(_TURNS)}
-    found |= {name: _pose_channel(None, axis) for axis, name in enumerate(_SHIFTS)}
+    found = {name: _pose_channel(column) for column, name in enumerate(_HEAD)}
     found |= {name: _expression_channel(column) for column, name in enumerate(EXPRESSION)}
     points = len(MOUTH_POINTS)
     found["mouth.landmarks"] = Channel(
@@ -187,29 +185,22 @@ def _expression_channel(column: int) -> Channel:
     return Channel(1, lambda d: d.expression[:, column, None].double().numpy(), write)
 
 
-def _pose_channel(turn: int | None, shift: int | None) -> Channel:
-    """One angle or one coordinate of where the head is in the camera."""
+def _pose_channel(column: int) -> Channel:
+    """One of yaw, pitch, roll (degrees), x, y and z (metres): where the head is in the camera."""
     from scipy.spatial.transform import Rotation
 
-    def parts(driving: Driving) -> tuple[Values, Values]:
+    def parts(driving: Driving) -> Values:
         pose = inverse_rigid(driving.camera_to_head.double().numpy())
         angles = Rotation.from_matrix(pose[:, :3, :3]).as_euler("YXZ", degrees=True)
-        return np.asarray(angles), pose[:, :3, 3].copy()
-
-    def read(driving: Driving) -> Values:
-        angles, place = parts(driving)
-        return angles[:, [turn]] if turn is not None else place[:, [shift]]
+        return np.concatenate([angles, pose[:, :3, 3]], 1)
 
     def write(driving: Driving, values: Values) -> Driving:
-        angles, place = parts(driving)
-        if turn is not None:
-            angles[:, turn] = values[:, 0]
-        else:
-            place[:, shift] = values[:, 0]
-        rotation = Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
-        return replace(driving, camera_to_head=_float(inverse_rigid(rigid(rotation, place))))
+        place = parts(driving)
+        place[:, column] = values[:, 0]
+        rotation = Rotation.from_euler("YXZ", place[:, :3], degrees=True).as_matrix()
+        return replace(driving, camera_to_head=_float(inverse_rigid(rigid(rotation, place[:, 3:]))))
 
-    return Channel(1, read, write)
+    return Channel(1, lambda d: parts(d)[:, column, None], write)
 
 
 def _pinned(path: Path, track: Track, known: dict[str, Channel]) -> PinnedTrack:
@@ -246,7 +237,7 @@ def _flat(value: object) -> Values:
 
 def _only_where(rows: Tensor, edited: Driving, free: Driving) -> Driving:
     """``edited`` in the given frames, ``free`` in the others."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for name, new in vars(edited).items():
         old = getattr(free, name)
         if isinstance(new, Tensor) and isinstance(old, Tensor) and new is not old:

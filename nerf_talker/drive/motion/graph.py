@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ class GraphWalk:
         poses[:count] = self.chart.poses(mixed)
         channels = body_channels(motion) | {"expression": motion.expression}
         share = torch.from_numpy(weight).float()
-        changed = {}
+        changed: dict[str, Any] = {}
         for name, value in channels.items():
             old = getattr(head, name)
             by = share.reshape(-1, *[1] * (value.dim() - 1)).to(value.dtype)
@@ -214,4 +215,5 @@ def _joined(parts: list[Driving]) -> Driving:
         return parts[0]
     first = parts[0]
     names = [n for n, v in vars(first).items() if isinstance(v, Tensor)]
-    return replace(first, **{n: torch.cat([getattr(p, n) for p in parts]) for n in names})
+    joined: dict[str, Any] = {n: torch.cat([getattr(p, n) for p in parts]) for n in names}
+    return replace(first, **joined)
