@@ -85,7 +85,7 @@ def speak(text: str, voice: str | None, sound: Path) -> None:
     synthesiser, name = choose(voice)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "text.txt"
-        written.write_text(text, encoding="utf-8")
+        written.write_text(text, encoding="utf-8", errors="replace")
         places = {"voice": name, "text": str(written), "sound": str(sound)}
         command = [synthesiser.program, *(part.format(**places) for part in synthesiser.arguments)]
         try:
@@ -139,7 +139,11 @@ def choose(voice: str | None) -> tuple[Synthesiser, str]:
 
 def _run(command: list[str], text: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        command, input=text.encode(), capture_output=True, timeout=LIMIT_SECONDS, check=False
+        command,
+        input=text.encode(errors="replace"),
+        capture_output=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
     )
 
 

@@ -210,7 +210,11 @@ def damaged(tmp_path, source):
     header = json.loads(str(arrays["header"]))
     newer = np.array(json.dumps({**header, "format": 99}))
     np.savez(tmp_path / "newer.npz", **{**arrays, "header": newer})
-    return ("text", "cut", "flipped", "lacks", "short", "other", "newer", "missing")
+    text = np.array(json.dumps({**header, "frames": "many"}))
+    np.savez(tmp_path / "header.npz", **{**arrays, "header": text})
+    np.savez(tmp_path / "words.npz", **{**arrays, "expression": np.full(100, "a")})
+    names = ("text", "cut", "flipped", "lacks", "short", "other", "newer", "header", "words")
+    return (*names, "missing")
 
 
 def test_damaged_driving_files_are_refused(avatar, speech, tmp_path):
@@ -223,6 +227,10 @@ def test_damaged_driving_files_are_refused(avatar, speech, tmp_path):
     np.savez_compressed(tmp_path / "nan.npz", **arrays)
     with pytest.raises(InputError, match="expression near frame 0 is not a finite number"):
         FileSource(tmp_path / "nan.npz", avatar.metadata).chunk(0, 10)
+    arrays = dict(np.load(tmp_path / "good.npz"))
+    np.savez(tmp_path / "who.npz", **{**arrays, "appearance": np.full(100, 10_000)})
+    with pytest.raises(InputError, match="appearance near frame 0 is none of the avatar's"):
+        FileSource(tmp_path / "who.npz", avatar.metadata).chunk(0, 10)
 
 
 def test_pose_files_of_all_forms_say_the_same(avatar, speech, tmp_path):

@@ -112,6 +112,7 @@ class FileSource:
                 f"{path}: a damaged driving file ({str(error) or type(error).__name__}); "
                 "write it again with --dump-driving"
             ) from None
+        self.codes = avatar.frames
         self._check(avatar)
 
     def _check(self, avatar: AvatarInfo) -> None:
@@ -132,6 +133,8 @@ class FileSource:
             "appearance": (),
         }
         for name, array in self.arrays.items():
+            if array.dtype.kind not in "fi" or not array.ndim:
+                raise InputError(f"{self.path}: a damaged driving file ({name} holds no numbers)")
             if len(array) != len(self) or not len(self):
                 raise InputError(
                     f"{self.path}: a damaged driving file ({name} has {len(array)} rows, "
@@ -155,11 +158,17 @@ class FileSource:
         """Frames [start, stop) as they were written.
 
         Raises:
-            InputError: A value is not a finite number.
+            InputError: A value is not a finite number, or no appearance of the avatar.
         """
         channels: dict[str, Any] = dict.fromkeys(CHANNELS)
         for name, array in self.arrays.items():
-            rows = np.array(array[start:stop])
+            kind = np.int64 if name == "appearance" else np.float32
+            rows = np.array(array[start:stop], kind)
+            if name == "appearance" and not ((rows >= 0) & (rows <= self.codes)).all():
+                raise InputError(
+                    f"{self.path}: appearance near frame {start} is none of the avatar's; "
+                    "use the avatar that it was made for"
+                )
             if not np.isfinite(rows).all():
                 raise InputError(
                     f"{self.path}: {name} near frame {start} is not a finite number; "
@@ -177,7 +186,10 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         members = {Path(info.filename).stem: info for info in archive.infolist()}
         with archive.open(members.pop("header")) as member:
             header = json.loads(str(np.lib.format.read_array(member, allow_pickle=False)))
-    if not isinstance(header, dict) or not {"format", "fps", "frames"} <= set(header):
+    numbers = {"format": int, "frames": int, "fps": (int, float)}
+    if not isinstance(header, dict) or not all(
+        isinstance(header.get(name), kind) for name, kind in numbers.items()
+    ):
         raise ValueError("its header lacks entries")
     return header, {name: _mapped(path, info) for name, info in members.items()}
 
