@@ -19,7 +19,7 @@ def report_text(report: Report) -> str:
     by_reason: dict[str, list[str]] = {}
     more = 0
     # A still picture has no lip motion to speak of, and a video no renderer: the dash says enough.
-    quiet = ("baselines.",) if report.kind == "avatar" else ("speed.",)
+    quiet = ("baselines.",) if report.kind == "avatar" else ("speed.", "crosstalk")
     for figure, reason in report.not_measured.items():
         if report.kind == "video" and "no truth" in reason:
             continue

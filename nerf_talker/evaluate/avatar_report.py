@@ -16,6 +16,7 @@ from nerf_talker.evaluate.gaps import Gaps, not_measured
 from nerf_talker.evaluate.lips import correlation
 from nerf_talker.evaluate.measurement import ROWS, Instruments, Measurement
 from nerf_talker.evaluate.notes import notes
+from nerf_talker.evaluate.probes import Probes
 from nerf_talker.evaluate.schema import Baselines, Metrics, ReaderInfo, Report, Speed
 from nerf_talker.geometry.mesh import lip_gap
 from nerf_talker.train.driving import Drive
@@ -33,12 +34,14 @@ class AvatarRun:
         drive: What moved the mouth.
         metadata: Of the avatar: ``avatar``, ``train_seconds``, ``preprocess_seconds``.
         render_fps: Frames per second inside the renderer, None when nothing was rendered.
+        probes: What the talker itself answered; None when only its frames are there.
     """
 
     split: SplitName
     drive: Drive
     metadata: Mapping[str, object]
     render_fps: float | None
+    probes: Probes | None = None
 
 
 def avatar_report(
@@ -73,6 +76,7 @@ def avatar_report(
             train_seconds=train_seconds,
             preprocess_seconds=_number(run.metadata.get("preprocess_seconds"))
             or manifest.preprocess_seconds,
+            frame=None if run.probes is None else run.probes.cost,
         ),
         environment=environment(),
         subject=manifest.subject,
@@ -80,7 +84,8 @@ def avatar_report(
         truth=truth_figures(scene),
         reader=_reader_info(dataset, done, reader.name),
         sync=None if scene.sync is None else scene.sync.info(),
-        not_measured=_missing(rows, done, instruments, scene, train_seconds, run.render_fps),
+        crosstalk=None if run.probes is None else run.probes.crosstalk,
+        not_measured=_missing(rows, done, instruments, scene, train_seconds, run),
         notes=notes(reader.name, run.drive, bool(scene.lse.curves)),
     )
 
@@ -91,7 +96,7 @@ def _missing(
     instruments: Instruments,
     scene: Scene,
     train_seconds: float | None,
-    render_fps: float | None,
+    run: AvatarRun,
 ) -> dict[str, str]:
     gaps = Gaps(
         instruments.networks.missing,
@@ -106,8 +111,12 @@ def _missing(
     reasons = not_measured(rows, gaps)
     if train_seconds is None:
         reasons["speed.train_seconds"] = "the avatar does not state it"
-    if render_fps is None:
+    if run.render_fps is None:
         reasons["speed.render_fps"] = "an earlier run that was stopped had rendered every frame"
+    if run.probes is None:
+        reasons["speed.frame"] = reasons["crosstalk"] = "only finished frames were given"
+    elif run.probes.crosstalk is None:
+        reasons["crosstalk"] = "fewer than two frames show a face"
     return reasons
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +33,13 @@ from nerf_talker.evaluate.page import REPORT_FILES, write_report
 from nerf_talker.evaluate.peers import Peers, open_peers, peer_pictures
 from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.portraits import TimedPortraits
-from nerf_talker.evaluate.readers import open_reader
+from nerf_talker.evaluate.probes import Probes, probe_talker
+from nerf_talker.evaluate.readers import LipReader, open_reader
 from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import Report
 from nerf_talker.evaluate.sound import Sound, log_energy, read_sound
 from nerf_talker.evaluate.speech_expert import expected_gaps
+from nerf_talker.evaluate.sync_report import LseVerdict, SyncVerdict
 from nerf_talker.evaluate.sync_witness import open_witness
 from nerf_talker.evaluate.videos import lossless_video
 from nerf_talker.train.avatar import load_avatar
@@ -115,7 +117,11 @@ def evaluate(
     kept = KeptFrames(report_dir, path, data, options.drive)
     rendered = render_frames(avatar.talker, data, kept.missing(frames), options.drive)
     metadata = {**avatar.metadata.model_dump(), "avatar": str(path)}
-    return evaluate_frames(data, rendered, report_dir, options, metadata, kept)
+
+    def probe() -> Probes:
+        return probe_talker(avatar.talker, data, frames, options.drive)
+
+    return evaluate_frames(data, rendered, report_dir, options, metadata, kept, probe)
 
 
 def find_avatar(avatar_or_run: Path) -> Path:
@@ -141,6 +147,7 @@ def evaluate_frames(
     options: EvaluateOptions,
     metadata: Mapping[str, object],
     kept: KeptFrames | None = None,
+    probe: Callable[[], Probes] | None = None,
 ) -> Report:
     """Measure rendered frames of one split and write the report's files.
 
@@ -151,6 +158,7 @@ def evaluate_frames(
         options: How to evaluate; ``drive`` is only stated in the report.
         metadata: Of the avatar: ``avatar``, ``train_seconds``, ``preprocess_seconds``.
         kept: Frames that an earlier run left, and where this run leaves its own.
+        probe: Asks the talker itself, where there is one.
 
     Raises:
         AvatarError: The renderer's frames do not fit.
@@ -171,29 +179,36 @@ def evaluate_frames(
     wanted = frames if kept is None else kept.missing(frames)
     portraits = TimedPortraits(rendered, wanted, dataset.manifest.size)
     compared = shown_frames(dataset, frames, portraits, kept)
-    sound, fps = _split_sound(dataset, frames), dataset.manifest.fps
+    sound = _split_sound(dataset, frames)
     given = (compared, instruments, peers, sound, told(witness.see, syncnet.see))
     done = _measured(dataset, frames, *given, report_dir, options)
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
-    energy = None if sound is None else log_energy(sound, range(len(frames)), fps)
-    heard = Heard(energy, expected_gaps(dataset, frames))
-    scene = Scene(
-        done.truth,
-        mean_boxes(done.boxes),
-        heard,
-        dataset.manifest.size,
-        fps,
-        instruments.reader.missing_landmarks is None,
-        witness.verdict(dataset, frames),
-        syncnet.judge(sound),
-    )
-    run = AvatarRun(options.split, options.drive, metadata, portraits.fps)
+    verdicts = witness.verdict(dataset, frames), syncnet.judge(sound)
+    scene = _scene(dataset, done, sound, instruments.reader, *verdicts)
+    probes = None if probe is None else probe()
+    run = AvatarRun(options.split, options.drive, metadata, portraits.fps, probes)
     report = avatar_report(dataset, done, instruments, scene, run)
     write_report(report_dir, report, done, scene)
     if kept is not None:
         kept.remove()
     return report
+
+
+def _scene(
+    dataset: Dataset,
+    done: Measurement,
+    sound: Sound | None,
+    reader: LipReader,
+    sync: SyncVerdict,
+    lse: LseVerdict,
+) -> Scene:
+    """What all rows share, after the pass over the frames."""
+    frames, manifest = done.frames, dataset.manifest
+    energy = None if sound is None else log_energy(sound, range(len(frames)), manifest.fps)
+    heard, boxes = Heard(energy, expected_gaps(dataset, frames)), mean_boxes(done.boxes)
+    sees = reader.missing_landmarks is None
+    return Scene(done.truth, boxes, heard, manifest.size, manifest.fps, sees, sync, lse)
 
 
 def _measured(

@@ -89,3 +89,64 @@ class MotionFigures(StrictModel):
     closed_in_silence: float | None = None
     frames_without_face_pred: int | None = None
     frames_without_face_truth: int | None = None
+
+
+class StepShares(StrictModel):
+    """Where the picture changes when one thing moves; shares sum to 1, null without change.
+
+    Attributes:
+        change: Mean absolute change of the picture, in 8-bit levels.
+        lower_face: Share in the face below the base of the nose.
+        upper_face: Share in the face above it.
+        elsewhere: Share outside the face.
+    """
+
+    change: float
+    lower_face: float | None = None
+    upper_face: float | None = None
+    elsewhere: float | None = None
+
+
+class CrossTalk(StrictModel):
+    """What moves with what; see ``evaluate/crosstalk.py``.
+
+    Attributes:
+        mouth: The mouth steps from closed to open, all else held.
+        expression: The eyes step from open to closed with brows and gaze, all else held.
+    """
+
+    mouth: StepShares
+    expression: StepShares
+
+
+class FrameCost(StrictModel):
+    """What one frame costs on the machine of the report; see ``evaluate/frame_cost.py``.
+
+    Attributes:
+        frame_ms: A whole frame as the product renders it.
+        head_in_one_call_ms: The head in one native call; null where there is none.
+        encode_ms: From sound or landmarks to the head's condition.
+        march_ms: Rays and their samples.
+        networks_ms: The head's grid and networks at all samples, by operators one by one.
+        composite_ms: Samples to pixels.
+        torso_ms: The torso's layer.
+        write_ms: The picture as H.264, a stream of its own.
+        samples: Samples that the occupancy grid leaves.
+        gflop: 10^9 multiplications and additions of the head's layers for them; null when they
+            cannot be counted.
+        peak_gflops: Measured 10^9 operations per second of a large matrix product.
+        share_of_peak: ``gflop`` over ``networks_ms``, as a part of the peak.
+    """
+
+    frame_ms: float
+    head_in_one_call_ms: float | None
+    encode_ms: float
+    march_ms: float
+    networks_ms: float
+    composite_ms: float
+    torso_ms: float
+    write_ms: float
+    samples: int
+    gflop: float | None
+    peak_gflops: float
+    share_of_peak: float | None

@@ -18,6 +18,8 @@ from nerf_talker.evaluate.lips import LAGS, Series, lag_curve
 from nerf_talker.evaluate.measurement import Measurement
 from nerf_talker.evaluate.metrics.psnr import CEILING
 from nerf_talker.evaluate.page_tables import (
+    cost_table,
+    crosstalk_table,
     missing_table,
     motion_table,
     number,
@@ -68,7 +70,8 @@ def _page(report: Report, done: Measurement, scene: Scene) -> str:
         section("Lag", _lag_chart(done, scene)),
         section("Evenly spaced frames", pictures.strips(spaced)),
         section("Mouths, enlarged", pictures.mouths(spaced + _first(worst))),
-        section("Speed", speed_table(report)),
+        section("Cross-talk", crosstalk_table(report)),
+        section("Speed", speed_table(report) + cost_table(report)),
         section("Not measured", missing_table(report)),
         section("How the figures are made", _notes(report)),
         section("Settings and machine", _facts(report)),

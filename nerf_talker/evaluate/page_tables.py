@@ -102,6 +102,49 @@ def speed_table(report: Report) -> str:
     return fact_table(facts) if facts else ""
 
 
+def cost_table(report: Report) -> str:
+    """What one frame costs, stage by stage, beside the machine's peak."""
+    cost = report.speed.frame
+    if cost is None:
+        return ""
+    stages = {
+        "whole frame, as the product renders it": cost.frame_ms,
+        "head in one native call": cost.head_in_one_call_ms,
+        "sound or landmarks to condition": cost.encode_ms,
+        "rays and samples": cost.march_ms,
+        "grid and networks": cost.networks_ms,
+        "samples to pixels": cost.composite_ms,
+        "torso": cost.torso_ms,
+        "H.264": cost.write_ms,
+    }
+    facts = [(name, f"{value:.2f} ms") for name, value in stages.items() if value is not None]
+    facts.append(("samples", f"{cost.samples:,}"))
+    facts.append(("measured peak of a matrix product", f"{cost.peak_gflops:.0f} GFLOP/s"))
+    if cost.gflop is not None and cost.share_of_peak is not None:
+        text = f"{cost.gflop:.2f} GFLOP, done at {cost.share_of_peak:.0%} of that peak"
+        facts.append(("layers at all samples", text))
+    return fact_table(facts) + quiet(
+        "Least of three runs. The stages are the operators one by one, which the native call "
+        "replaces; it stops rays early and does less. Look-ups in the grid are in the time but not "
+        "in the arithmetic."
+    )
+
+
+def crosstalk_table(report: Report) -> str:
+    """Steps down, shares of change across."""
+    found = report.crosstalk
+    if found is None:
+        return ""
+    rows = [["step", "lower face", "upper face", "elsewhere", "change, levels of 255"]]
+    for title, step in (("mouth opens", found.mouth), ("eyes close", found.expression)):
+        shares = (step.lower_face, step.upper_face, step.elsewhere)
+        rows.append([title, *(number(share, 2) for share in shares), number(step.change, 2)])
+    return grid(rows, headline=None) + quiet(
+        "One thing moves while all else is held: a mouth that changes the upper face, or eyes that "
+        "change the lower, leak."
+    )
+
+
 def missing_table(report: Report) -> str:
     """Reasons of what was not measured, figures with one reason together."""
     if not report.not_measured:

@@ -164,8 +164,9 @@ def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: s
     sync = None if scene.sync is None else scene.sync.info()
     reasons = not_measured({"own": metrics}, gaps)
     finished = "the prediction is a finished video"
-    for name in ("render_fps", "train_seconds", "preprocess_seconds"):
+    for name in ("render_fps", "train_seconds", "preprocess_seconds", "frame"):
         reasons[f"speed.{name}"] = finished
+    reasons["crosstalk"] = finished
     return Report(
         kind="videos",
         frames=len(done.frames),

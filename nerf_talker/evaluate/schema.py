@@ -14,7 +14,7 @@ from pydantic import Field
 
 from nerf_talker.config import StrictModel
 from nerf_talker.data.manifest import SplitName
-from nerf_talker.evaluate.figure_groups import MotionFigures, Regions
+from nerf_talker.evaluate.figure_groups import CrossTalk, FrameCost, MotionFigures, Regions
 from nerf_talker.train.driving import Drive
 
 SCHEMA_VERSION = 3
@@ -158,12 +158,14 @@ class Speed(StrictModel):
         end_to_end_fps: Frames per second of the evaluation.
         train_seconds: As the avatar states it.
         preprocess_seconds: As the avatar or the dataset states it.
+        frame: What one frame costs stage by stage; null for finished videos.
     """
 
     render_fps: float | None
     end_to_end_fps: float | None
     train_seconds: float | None
     preprocess_seconds: float | None
+    frame: FrameCost | None = None
 
 
 class ReaderInfo(StrictModel):
@@ -247,6 +249,7 @@ class Report(StrictModel):
         reader: The lip reader.
         alignment: How two videos were brought together; null without two.
         sync: The lip-sync expert's curves; null where it judged nothing.
+        crosstalk: What moves with what; null for finished videos.
         not_measured: Reason by figure for every null.
         notes: Which variant each figure is.
     """
@@ -272,6 +275,7 @@ class Report(StrictModel):
     reader: ReaderInfo
     alignment: Alignment | None = None
     sync: SyncInfo | None = None
+    crosstalk: CrossTalk | None = None
     not_measured: dict[str, str]
     notes: list[str]
 

@@ -151,8 +151,9 @@ def _report(
         motion=motion,
     )
     reasons = _reasons(metrics, film, reader, scene)
-    for name in ("render_fps", "train_seconds", "preprocess_seconds"):
+    for name in ("render_fps", "train_seconds", "preprocess_seconds", "frame"):
         reasons[f"speed.{name}"] = "the video is finished"
+    reasons["crosstalk"] = "the video is finished"
     sync = None if scene.sync is None else scene.sync.info()
     return Report(
         kind="video",

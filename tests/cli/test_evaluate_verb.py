@@ -32,6 +32,7 @@ def trained(toy, monkeypatch, tmp_path):
     monkeypatch.setattr(f"{prefix}.Dataset.open", lambda root, quiet: toy)
     monkeypatch.setattr(f"{prefix}.load_avatar", lambda path, device: avatar)
     monkeypatch.setattr(f"{prefix}.render_frames", render)
+    monkeypatch.setattr(f"{prefix}.probe_talker", lambda *_: None)
     return tmp_path, asked
 
 

@@ -60,7 +60,7 @@ def test_json_has_the_promised_keys_and_reads_back(toy, late):
     for row in content["baselines"].values():
         assert set(row) == set(content["metrics"])
     assert set(content["speed"]) == {
-        "render_fps", "end_to_end_fps", "train_seconds", "preprocess_seconds",
+        "render_fps", "end_to_end_fps", "train_seconds", "preprocess_seconds", "frame",
     }  # fmt: skip
     assert content["frames"] == len(toy.manifest.range("train"))
     assert (content["split"], content["size"], content["drive"]) == ("train", 64, "audio")
