@@ -1,4 +1,7 @@
-"""The extractor ``articulation39``: our own small speech encoder, for any voice and language.
+"""The extractors of our own small speech encoder, for any voice and language.
+
+``articulation39`` is what the encoder says, in words of phonetics; ``hearing`` is the layer that it
+says it from, which tells one person's lips better, and whether someone speaks.
 
 Trained by ``python -m nerf_talker.audio.pretrain`` on synthesised and recorded speech of many
 languages; ``articulation.md`` beside the weights is its model card.
@@ -7,6 +10,8 @@ languages; ``articulation.md`` beside the weights is its model card.
 from __future__ import annotations
 
 import functools
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from nerf_talker.audio.articulation_net import CHANNELS as HIDDEN
 from nerf_talker.audio.articulation_net import (
     HOP,
     LEFT_SAMPLES,
@@ -22,6 +28,7 @@ from nerf_talker.audio.articulation_net import (
     RIGHT_SAMPLES,
     ArticulationNet,
 )
+from nerf_talker.audio.articulation_net import Articulation as Heard
 from nerf_talker.audio.extractor import Extractor, Follow
 from nerf_talker.audio.phonetics import CLASS_NAMES, CURVES, SILENCE
 from nerf_talker.errors import WeightsError
@@ -54,18 +61,37 @@ def load_net(path: Path = WEIGHTS) -> ArticulationNet:
     return net.eval()
 
 
+def columns(heard: Heard) -> FloatArray:
+    """(A, 39) features in words of phonetics from what the network heard in (1, A) rows."""
+    posteriors = heard.logits[0].softmax(-1)
+    parts = (posteriors, heard.curves[0], heard.level[0, :, None], voice_activity(heard))
+    return torch.cat(parts, -1).numpy()
+
+
+def hidden_columns(heard: Heard) -> FloatArray:
+    """(A, 193) the hidden layer and voice activity from what the network heard in (1, A) rows."""
+    return torch.cat([heard.hidden[0], voice_activity(heard)], -1).numpy()
+
+
+def voice_activity(heard: Heard) -> Tensor:
+    """(A, 1) probability that someone speaks."""
+    return 1 - heard.logits[0].softmax(-1)[:, CLASS_NAMES.index(SILENCE), None]
+
+
 class ArticulationStream:
     """Features of sound that arrives piece by piece; a row comes 0.12 s after its middle."""
 
-    def __init__(self, net: ArticulationNet | None = None) -> None:
-        """Begin with silence before the first sample."""
-        self._net = net or load_net()
+    def __init__(
+        self, read: Callable[[Heard], FloatArray] = columns, width: int = len(COLUMNS)
+    ) -> None:
+        """Begin with silence before the first sample; ``read`` makes rows of ``width`` values."""
+        self._net, self._read, self._width = load_net(), read, width
         self._buffer = np.zeros(LEFT_SAMPLES, np.float32)
         self._peak = torch.tensor([LOWEST_PEAK])
         self._heard = self._given = 0
 
     def push(self, samples: npt.ArrayLike) -> FloatArray:
-        """The rows that (n,) further samples in [-1, 1] at 16 kHz complete: (A, 39), A may be 0."""
+        """The rows that (n,) further samples in [-1, 1] at 16 kHz complete: (A, D), A may be 0."""
         new = np.asarray(samples, np.float32)
         self._heard += len(new)
         self._buffer = np.concatenate([self._buffer, new])
@@ -86,29 +112,51 @@ class ArticulationStream:
             rows = min(count, BLOCK)
             length = LEFT_SAMPLES + (rows - 1) * HOP + RIGHT_SAMPLES
             heard, self._peak = self._net(torch.from_numpy(self._buffer[None, :length]), self._peak)
-            done.append(columns(heard.logits[0], heard.curves[0], heard.level[0]))
+            done.append(self._read(heard))
             self._buffer = self._buffer[rows * HOP :]
             self._given += rows
             count -= rows
-        return np.concatenate(done) if done else np.empty((0, len(COLUMNS)), np.float32)
+        return np.concatenate(done) if done else np.empty((0, self._width), np.float32)
 
 
-def columns(logits: Tensor, curves: Tensor, level: Tensor) -> FloatArray:
-    """(A, 39) features from what the network says of A rows."""
-    posteriors = logits.softmax(-1)
-    active = 1 - posteriors[:, CLASS_NAMES.index(SILENCE), None]
-    return torch.cat([posteriors, curves, level[:, None], active], -1).numpy()
+class _OfTheNet(Extractor):
+    """Features read from the speech encoder."""
+
+    look_ahead = LOOK_AHEAD_SECONDS
+    voice_activity = -1
+    read: Callable[[Heard], FloatArray]
+
+    def _rows(self, samples: FloatArray, rows: int, follow: Follow) -> FloatArray:
+        stream = ArticulationStream(type(self).read, self.dims)
+        steps = range(0, max(len(samples), 1), BLOCK * HOP)
+        parts = [stream.push(samples[first : first + BLOCK * HOP]) for first in follow(steps)]
+        return np.concatenate([*parts, stream.finish()])
 
 
-class Articulation(Extractor):
+class Articulation(_OfTheNet):
     """Posteriors of 29 classes of speech sounds, 8 articulatory curves, level, voice activity."""
 
     name = "articulation39"
     dims = len(COLUMNS)
-    look_ahead = LOOK_AHEAD_SECONDS
+    read = staticmethod(columns)
 
-    def _rows(self, samples: FloatArray, rows: int, follow: Follow) -> FloatArray:
-        stream = ArticulationStream()
-        steps = range(0, max(len(samples), 1), BLOCK * HOP)
-        parts = [stream.push(samples[first : first + BLOCK * HOP]) for first in follow(steps)]
-        return np.concatenate([*parts, stream.finish()])
+
+class Hearing(_OfTheNet):
+    """The encoder's hidden layer and voice activity.
+
+    The layer means nothing without the weights that made it, so the name holds their digest: an
+    avatar never hears through others.
+    """
+
+    kind = "hearing"
+    dims = HIDDEN + 1
+    read = staticmethod(hidden_columns)
+
+    def __init__(self) -> None:
+        """Read which weights there are."""
+        self.name = f"{self.kind}:{_digest()}"
+
+
+@functools.cache
+def _digest() -> str:
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:8]

@@ -48,11 +48,13 @@ class Articulation:
         logits: (..., A, K) of :data:`nerf_talker.audio.phonetics.CLASS_NAMES`.
         curves: (..., A, C) in [0, 1], of :data:`nerf_talker.audio.phonetics.CURVES`.
         level: (..., A) in [0, 1]: sound level, 1 at the loudest of late, 0 from 60 dB below.
+        hidden: (..., A, 192) what all that is read from.
     """
 
     logits: Tensor
     curves: Tensor
     level: Tensor
+    hidden: Tensor
 
 
 def mel_filters() -> Tensor:
@@ -160,4 +162,4 @@ class ArticulationNet(nn.Module):
             found = block(found)
         found = self.norm(found)
         own = level[:, BACK : BACK + rows]
-        return Articulation(self.sounds(found), self.curves(found).sigmoid(), own), after
+        return Articulation(self.sounds(found), self.curves(found).sigmoid(), own, found), after

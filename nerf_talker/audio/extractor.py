@@ -35,6 +35,7 @@ class Extractor(ABC):
         look_ahead: Seconds of sound after a row's time that the row depends on at most.
         is_supplied: Whether the features were made elsewhere, of one sound, and cannot follow when
             that sound is moved.
+        voice_activity: Which column tells how likely someone speaks, if one does.
         identity: ``name``, and the content of files where the features come from a file of one
             sound; a dataset made with another identity is made again.
     """
@@ -44,6 +45,7 @@ class Extractor(ABC):
     look_ahead: float
     rate: float = ROWS_PER_SECOND
     is_supplied: bool = False
+    voice_activity: int | None = None
 
     @property
     def identity(self) -> str:

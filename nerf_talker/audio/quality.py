@@ -13,6 +13,9 @@ BLOCK_SECONDS = 0.02
 # Levels of the blocks that stand for the noise in the pauses and for the speech.
 NOISE_PERCENTILE, SPEECH_PERCENTILE = 5, 90
 QUIETEST_DB = -100.0
+# Where nothing is as loud as this, nobody speaks: a whisper into a distant microphone.
+QUIETEST_SPEECH_DB = -43.0
+LARGEST_CHANGE_DB = 20.0
 # A sample this near to the largest is at the limit; so many in a row were cut off there.
 AT_LIMIT, RUN = 0.995, 3
 # The limit of a recording that was turned down after clipping is lower, but never this low.
@@ -45,10 +48,7 @@ def sound_quality(samples: FloatArray, rate: int = RATE) -> SoundQuality:
         samples: (samples,) float in [-1, 1], at least one block of 20 ms.
         rate: Samples per second.
     """
-    size = round(BLOCK_SECONDS * rate)
-    count = max(len(samples) // size, 1)
-    blocks = np.resize(np.asarray(samples, np.float64), (count, size))
-    levels = _decibels((blocks**2).mean(1))
+    levels = block_levels(samples, rate)
     noise, speech = np.percentile(levels, (NOISE_PERCENTILE, SPEECH_PERCENTILE))
     return SoundQuality(
         seconds=len(samples) / rate,
@@ -57,6 +57,45 @@ def sound_quality(samples: FloatArray, rate: int = RATE) -> SoundQuality:
         snr=float(speech - noise),
         clipped=_clipped(samples),
     )
+
+
+def speech_level(samples: FloatArray, rate: int = RATE) -> float:
+    """How loud the speech in a recording is, whatever its pauses: decibels of full scale."""
+    return float(np.percentile(block_levels(samples, rate), SPEECH_PERCENTILE))
+
+
+def gain_to_level(levels: FloatArray, level: float) -> float:
+    """Factor that makes speech of the given block levels as loud as other speech.
+
+    At most 20 dB; 1 where NaN is asked for, and for sound without speech, which would be brought
+    up to speech's level.
+
+    Args:
+        levels: (blocks,) from :func:`block_levels`.
+        level: Wanted, as :func:`speech_level` gives it.
+    """
+    own = float(np.percentile(levels, SPEECH_PERCENTILE))
+    if np.isnan(level) or own < QUIETEST_SPEECH_DB:
+        return 1.0
+    change = np.clip(level - own, -LARGEST_CHANGE_DB, LARGEST_CHANGE_DB)
+    return float(10 ** (change / 20))
+
+
+def at_level(samples: FloatArray, level: float, rate: int = RATE) -> FloatArray:
+    """The sound made as loud as other speech; see :func:`gain_to_level`.
+
+    Features that hear loudness then hear the loudness that they were learned at.
+    """
+    gain = gain_to_level(block_levels(samples, rate), level)
+    return samples if gain == 1 else np.asarray(samples * gain, np.float32)
+
+
+def block_levels(samples: FloatArray, rate: int = RATE) -> FloatArray:
+    """(blocks,) level of every 20 ms in dB of full scale; one block at least, the rest dropped."""
+    size = round(BLOCK_SECONDS * rate)
+    count = max(len(samples) // size, 1)
+    blocks = np.resize(np.asarray(samples, np.float64), (count, size))
+    return _decibels((blocks**2).mean(1))
 
 
 def _decibels(power: FloatArray) -> FloatArray:

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
-from nerf_talker.audio.articulation import Articulation
+from nerf_talker.audio.articulation import Articulation, Hearing
 from nerf_talker.audio.extractor import Extractor
-from nerf_talker.audio.logmel import EXTRACTOR, LogMel
+from nerf_talker.audio.logmel import LogMel
 from nerf_talker.audio.mfcc import Mfcc
 from nerf_talker.audio.phones import Phones
 from nerf_talker.errors import AvatarError, InputError
 
-DEFAULT = EXTRACTOR
+DEFAULT = Hearing.kind
 BUILT_IN: dict[str, Callable[[], Extractor]] = {
     LogMel.name: LogMel,
     Mfcc.name: Mfcc,
     Phones.name: Phones,
     Articulation.name: Articulation,
+    Hearing.kind: Hearing,
 }
 _FILES = {"hf": "hf:FOLDER[:LAYER]", "npy": "npy:FILE@RATE"}
 
@@ -64,9 +65,15 @@ def extractor_of_avatar(remembered: str, given: str | None) -> Extractor:
                 f"'{found.name}'; name those that it knows with --audio-features"
             )
         return found
-    if remembered in BUILT_IN:
-        return BUILT_IN[remembered]()
     kind = remembered.partition(":")[0]
+    if kind in BUILT_IN:
+        built_in = BUILT_IN[kind]()
+        if built_in.name == remembered:
+            return built_in
+        raise AvatarError(
+            f"the avatar was trained on the speech features '{remembered}', and this version has "
+            f"'{built_in.name}'; train it again, or render with the version that made it"
+        )
     if kind in _FILES:
         raise AvatarError(
             f"the avatar was trained on the speech features '{remembered}', which come from files "

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from nerf_talker.audio.articulation import Articulation, ArticulationStream
 from nerf_talker.audio.extractor import Extractor
+from nerf_talker.audio.quality import BLOCK_SECONDS, block_levels
 from nerf_talker.audio.sound import RATE, read_sound, stream_sound
 from nerf_talker.errors import InputError
 from nerf_talker.types import AudioFeatures, FloatArray
@@ -95,12 +96,29 @@ def feature_stream(extractor: Extractor) -> FeatureStream:
     )
 
 
-def features_of_file(extractor: Extractor, path: Path) -> tuple[AudioFeatures, float]:
+def levels_of_file(path: Path) -> FloatArray:
+    """(blocks,) levels of a sound file, as :func:`nerf_talker.audio.quality.block_levels` of it.
+
+    Raises:
+        InputError: The file cannot be read or holds no sound.
+    """
+    levels, heard = [], 0
+    for block in _blocks(path):
+        levels.append(block_levels(block))
+        heard += len(block)
+    whole = max(int(heard / RATE / BLOCK_SECONDS), 1)
+    return np.concatenate(levels)[:whole]
+
+
+def features_of_file(
+    extractor: Extractor, path: Path, gain: float = 1.0
+) -> tuple[AudioFeatures, float]:
     """Features of a sound file, held on disk so that an hour needs the memory of a minute.
 
     Args:
         extractor: Whose.
         path: Any container with a sound track.
+        gain: Factor on the sound.
 
     Returns:
         The features and the sound's length in seconds.
@@ -110,12 +128,12 @@ def features_of_file(extractor: Extractor, path: Path) -> tuple[AudioFeatures, f
     """
     if extractor.is_supplied:
         samples = read_sound(path)
-        return extractor.features(samples), len(samples) / RATE
+        return extractor.features(samples * np.float32(gain)), len(samples) / RATE
     stream, heard, rows = feature_stream(extractor), 0, 0
     with tempfile.TemporaryFile() as spilt:
         for block in _blocks(path):
             heard += len(block)
-            made = stream.push(block)
+            made = stream.push(block * np.float32(gain))
             rows += len(made)
             spilt.write(np.ascontiguousarray(made, np.float32).tobytes())
         made = stream.finish()

@@ -26,9 +26,10 @@ class Arguments:
             of the dataset, 000123.png, with 000123_alpha.png beside it where there is a soft head.
         parser: TorchScript face parser with the 19 classes of CelebAMask-HQ at 512x512, used in
             place of the hair and person models.
-        audio_features: Speech features: logmel40, mfcc26, articulation39 (our own encoder),
-            phones40 (English), a speech encoder in a local folder as hf:FOLDER[:LAYER], or your
-            own, of the dataset's audio.wav, as npy:FILE@ROWS_PER_SECOND.
+        audio_features: Speech features: hearing (our own encoder), articulation39 (the same in
+            words of phonetics), logmel40, mfcc26, phones40 (English), a speech encoder in a local
+            folder as hf:FOLDER[:LAYER], or your own, of the dataset's audio.wav, as
+            npy:FILE@ROWS_PER_SECOND.
         face: Which person, where there are several: largest, left, right, or x,y, a point on the
             face in the clip's first frames in pixels.
         scene: Number, from 1, of the uncut part of the clip to use; by default the longest with a
@@ -49,7 +50,7 @@ class Arguments:
     audio: Path | None = None
     landmarks: Path | None = None
     masks: Path | None = None
-    audio_features: str = "logmel40"
+    audio_features: str = "hearing"
     face: str = "largest"
     scene: int | None = None
     av_offset: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 
 from nerf_talker.drive.replay import replayed
 from nerf_talker.field.audio_encoder import WINDOW
-from nerf_talker.types import AudioFeatures, Driving
+from nerf_talker.render.talker import Talker
+from nerf_talker.types import AudioFeatures, Driving, FloatArray
 
 
 class DrivingSource(Protocol):
@@ -27,11 +29,21 @@ class DrivingSource(Protocol):
 
 
 class SpeechSource:
-    """New speech over the training clip's motion."""
+    """New speech over the training clip's motion; silence closes the mouth."""
 
-    def __init__(self, poses: Driving, features: AudioFeatures, frames: int) -> None:
-        """``features`` of the speech over the avatar's reference ``poses``, for ``frames``."""
-        self.poses, self.features, self.frames = poses, features, frames
+    def __init__(
+        self, talker: Talker, poses: Driving, features: AudioFeatures, openness: FloatArray
+    ) -> None:
+        """Speech for a talker.
+
+        Args:
+            talker: Its audio encoder and mouth code.
+            poses: The avatar's reference poses.
+            features: Of the speech.
+            openness: (T,) of every frame, from :func:`nerf_talker.drive.silence.mouth_openness`.
+        """
+        self.talker, self.poses, self.features = talker, poses, features
+        self.openness = torch.from_numpy(openness)
 
     @property
     def fps(self) -> float:
@@ -39,9 +51,15 @@ class SpeechSource:
         return self.poses.fps
 
     def __len__(self) -> int:
-        return self.frames
+        return len(self.openness)
 
+    @torch.no_grad()
     def chunk(self, start: int, stop: int) -> Driving:
-        """Sound windows and replayed motion of frames [start, stop)."""
-        windows = self.features.windows(np.arange(start, stop) / self.fps, WINDOW)
-        return replayed(self.poses, torch.from_numpy(windows), start)
+        """Sound windows, the mouth's landmarks and replayed motion of frames [start, stop)."""
+        windows = torch.from_numpy(self.features.windows(np.arange(start, stop) / self.fps, WINDOW))
+        audio, mouth = self.talker.audio, self.talker.mouth
+        device = audio.mean.device
+        codes = audio(windows.to(device)).clamp(-mouth.limit, mouth.limit)
+        speech = self.openness[start:stop, None].to(device)
+        landmarks = mouth.landmarks(speech * codes + (1 - speech) * audio.closed)
+        return replace(replayed(self.poses, windows, start), landmarks=landmarks.cpu())

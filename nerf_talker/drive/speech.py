@@ -7,15 +7,18 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
+from nerf_talker.audio.quality import gain_to_level
 from nerf_talker.audio.registry import extractor_of_avatar
-from nerf_talker.audio.streaming import features_of_file
+from nerf_talker.audio.streaming import features_of_file, levels_of_file
 from nerf_talker.drive.background import PLATE, make_background
 from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec, video_coding
 from nerf_talker.drive.options import PLAIN, RenderOptions
 from nerf_talker.drive.pixels import bytes_of
 from nerf_talker.drive.provenance import draw_visible_mark, provenance_of
+from nerf_talker.drive.silence import openness_of_levels
 from nerf_talker.drive.sinks import Behind, FrameSink, PngFolder, RawFrames
 from nerf_talker.drive.source import DrivingSource, SpeechSource
 from nerf_talker.drive.video import SpeechVideo
@@ -23,7 +26,7 @@ from nerf_talker.errors import ConfigError, InputError
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import Avatar
 from nerf_talker.train.precision import resolve_precision
-from nerf_talker.types import AudioFeatures, PortraitFrame
+from nerf_talker.types import AudioFeatures, FloatArray, PortraitFrame
 
 CHUNK = 50  # frames driven at once: two seconds
 # A field seen closer than this many times shows its cells, no more detail.
@@ -91,14 +94,14 @@ def speech_source(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    features, frames = speech_features(avatar, speech, audio_features)
-    return SpeechSource(avatar.poses.to("cpu"), features, frames)
+    features, openness = heard_speech(avatar, speech, audio_features)
+    return SpeechSource(avatar.talker, avatar.poses.to("cpu"), features, openness)
 
 
-def speech_features(
+def heard_speech(
     avatar: Avatar, speech: Path, audio_features: str | None = None, fps: float | None = None
-) -> tuple[AudioFeatures, int]:
-    """Features of a sound file as the avatar hears it, and how many frames it lasts.
+) -> tuple[AudioFeatures, FloatArray]:
+    """A sound file as the avatar hears it: as loud as its own speech was.
 
     Args:
         avatar: Whose hearing.
@@ -106,17 +109,23 @@ def speech_features(
         audio_features: Where the features come from, if from the user's files.
         fps: Frames per second; None for the avatar's.
 
+    Returns:
+        The features, and (T,) how much each frame's mouth opens for them.
+
     Raises:
         InputError: The speech cannot be read or is shorter than a frame.
         AvatarError: The avatar was trained on other speech features.
     """
     extractor = extractor_of_avatar(avatar.metadata.extractor, audio_features)
     rate = fps or avatar.poses.fps
-    features, seconds = features_of_file(extractor, speech)
+    levels = levels_of_file(speech)
+    gain = gain_to_level(levels, float(avatar.talker.audio.level))
+    features, seconds = features_of_file(extractor, speech, gain)
     frames = round(seconds * rate)
     if frames < 1:
         raise InputError(f"{speech}: shorter than one video frame; give at least {1 / rate:.2f} s")
-    return features, frames
+    activity = extractor.voice_activity
+    return features, openness_of_levels(levels, rate, frames, features, activity)
 
 
 def render_source(
@@ -214,8 +223,7 @@ def _resume_text(avatar: Avatar, source: DrivingSource, sound: Path, options: Re
             digest.update(piece)
     for place in sorted({0, len(source) // 3, 2 * len(source) // 3, len(source) - 1}):
         driven = source.chunk(place, place + 1)
-        parts = (driven.audio, driven.expression, driven.camera_to_head, driven.torso_motion)
-        for value in parts:
-            digest.update(b"" if value is None else value.numpy().tobytes())
+        for value in vars(driven).values():
+            digest.update(value.numpy().tobytes() if torch.is_tensor(value) else b"")
     whom = provenance_of(avatar).avatar
     return f"{whom} {digest.hexdigest()} {len(source)} frames at {source.fps} {options}\n"

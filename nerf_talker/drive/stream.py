@@ -61,7 +61,7 @@ class SpeechStream:
         look_ahead: float | None = None,
         size: int | None = None,
         figure: bool = False,
-        make_source: MakeSource = SpeechSource,
+        make_source: MakeSource | None = None,
         audio_features: str | None = None,
     ) -> None:
         """Begin before the first sample.
@@ -72,7 +72,7 @@ class SpeechStream:
                 a file's picture would see. With less, the last known features stand for the rest.
             size: Width of the pictures in pixels; None for that of training.
             figure: Render pictures that can be put over another background.
-            make_source: What moves the avatar.
+            make_source: What moves the avatar; None for speech over the training clip's motion.
             audio_features: Source of the features, where they come from files of the user.
 
         Raises:
@@ -84,7 +84,7 @@ class SpeechStream:
         self.rows_ahead = _rows_ahead(extractor, look_ahead)
         self.look_ahead = extractor.look_ahead + self.rows_ahead / extractor.rate
         self.fps = avatar.poses.fps
-        self._poses, self._make = avatar.poses.to("cpu"), make_source
+        self._poses, self._make = avatar.poses.to("cpu"), make_source or _speech_of(avatar)
         self._device = avatar.talker.background.device
         precision = resolve_precision("auto", self._device)
         self._renderer = PortraitRenderer(avatar.talker, precision, size, figure)
@@ -144,6 +144,15 @@ class SpeechStream:
         stop = self._middle(frame) + self.rows_ahead + 1 - self._first_row
         known = self._features.values[:stop]
         return replace(self._features, values=np.pad(known, ((0, missing), (0, 0)), "edge"))
+
+
+def _speech_of(avatar: Avatar) -> MakeSource:
+    """Speech that nothing silences: what is a pause is known only after it."""
+
+    def make(poses: Driving, features: AudioFeatures, frames: int) -> DrivingSource:
+        return SpeechSource(avatar.talker, poses, features, np.ones(frames, np.float32))
+
+    return make
 
 
 def _rows_ahead(extractor: Extractor, look_ahead: float | None) -> int:

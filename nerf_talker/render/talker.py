@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
 from nerf_talker.field.audio_encoder import AudioEncoder, AudioEncoderConfig
+from nerf_talker.field.audio_network import AudioNetwork
 from nerf_talker.field.expression import WIDTH as EXPRESSION_WIDTH
 from nerf_talker.field.expression import ExpressionScale
 from nerf_talker.field.head import HeadCondition, HeadField, HeadFieldConfig
@@ -71,7 +72,9 @@ class Talker(nn.Module):
         self.head = field(config.head, codes, EXPRESSION_WIDTH, subject.box, subject.mouth_region)
         self.mouth = MouthCode(config.mouth)
         self.expression = ExpressionScale()
-        self.audio = AudioEncoder(config.audio, subject.audio_features, codes)
+        self.audio: AudioEncoder | AudioNetwork = AudioEncoder(
+            config.audio, subject.audio_features, codes
+        )
         self.torso = TorsoField(config.torso, subject.camera.width)
         self.occupancy = OccupancyGrid(config.occupancy, subject.box.clone())
         # Row 0 is the neutral code of every frame that was not trained on.

@@ -1,8 +1,8 @@
 """Phase: the audio encoder learns the clip's own mouth codes from its sound.
 
 Seconds of work and no rendering, so the radiance field never blurs over what sound cannot tell. A
-least-squares answer to uncertainty is a muted mouth; a gain per component, fitted on the validation
-range, gives the motion its spread back.
+least-squares answer to uncertainty is a muted mouth; a gain per component, from what the encoder
+says of training frames that it was not fitted to, gives the motion its spread back.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from nerf_talker.audio.quality import speech_level
+from nerf_talker.audio.sound import RATE, read_sound
 from nerf_talker.data.dataset import Dataset
+from nerf_talker.data.manifest import DatasetFiles
 from nerf_talker.field.audio_encoder import AudioEncoder
+from nerf_talker.field.closed_mouth import closed_code
 from nerf_talker.render.talker import Talker
 from nerf_talker.train.config import AudioPhaseConfig
 from nerf_talker.train.driving import dataset_driving
+from nerf_talker.train.kernel_fit import fit_kernel
 
 LARGEST_GAIN = 2.0
-LEAST_VAL_FRAMES = 8  # fewer say nothing about spread; the gain stays one
+LEAST_FRAMES = 8  # fewer say nothing about spread; the gain stays one
 LEAST_CORRELATION = 0.3  # below it no gain, from twice as much on the whole gain
 
 
@@ -46,94 +50,52 @@ def pairs(talker: Talker, dataset: Dataset, frames: range) -> Pairs:
         )
 
 
-def fit_audio(
-    talker: Talker,
-    dataset: Dataset,
-    config: AudioPhaseConfig,
-    generator: torch.Generator,
-    quiet: bool,
-) -> dict[str, float]:
-    """Fit the encoder on the training range; the validation range sets the gain.
+@torch.no_grad()
+def fit_audio(talker: Talker, dataset: Dataset, config: AudioPhaseConfig) -> dict[str, float]:
+    """Fit the encoder, its gain, the closed mouth and the speech level on the training range.
 
     Returns:
-        ``val_correlation`` of the first component and ``val_error`` (mean square of standardised
-        codes, weighted by how far they move the lips).
+        ``fold_correlation`` of the first component within the training range, and, where the
+        validation range has enough frames, ``val_correlation`` and ``val_error`` (mean square of
+        standardised codes, weighted by how far they move the lips).
     """
-    train = pairs(talker, dataset, dataset.manifest.range("train"))
-    val = pairs(talker, dataset, dataset.manifest.range("val"))
-    # Components count by how far they move the lips.
-    weight = talker.mouth.scale / talker.mouth.scale.sum()
     encoder = talker.audio
-    _fit_linear(encoder, train, config.ridge)
-    _start_silent(encoder)
-    optimiser = torch.optim.AdamW(
-        [p for name, p in encoder.named_parameters() if not name.startswith("linear")],
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-    )
-    rows = train.valid.nonzero()[:, 0]
-    encoder.train()
-    for step in tqdm(range(config.steps), "audio", disable=quiet):
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * 0.05 ** (step / config.steps)
-        picked = rows[torch.randint(len(rows), (config.batch,), generator=generator)]
-        windows = train.windows[picked]
-        # Loudness and spectral tilt differ between recordings; the lips do not.
-        noise = torch.randn(len(picked), 1, windows.shape[2], generator=generator)
-        shift = torch.randn(len(picked), 1, 1, generator=generator)
-        windows = windows + 0.15 * noise + 0.3 * shift
-        error = (encoder.predict(windows) - train.codes[picked]) ** 2 @ weight
-        optimiser.zero_grad(set_to_none=True)
-        error.mean().backward()
-        optimiser.step()
-    encoder.eval()
-    if int(val.valid.sum()) < LEAST_VAL_FRAMES:
-        return {}
-    return {
-        "val_error": _error(encoder, val, weight),
-        "val_correlation": _fit_gain(encoder, val, config.spread),
-    }
+    assert isinstance(encoder, AudioEncoder), "a former avatar's network is not trained again"
+    train = pairs(talker, dataset, dataset.manifest.range("train"))
+    truth = train.codes[train.valid]
+    encoder.closed.copy_(closed_code(talker.mouth, truth))
+    sound = DatasetFiles(dataset.root).sound
+    if sound.is_file():
+        encoder.level.fill_(speech_level(read_sound(sound), RATE))
+    held_out = fit_kernel(encoder, train.windows[train.valid], truth)
+    correlation = _correlations(held_out, truth)
+    if len(truth) >= LEAST_FRAMES:
+        encoder.gain.copy_(_gain(held_out, truth, correlation, config.spread))
+    said = {"fold_correlation": float(correlation[0])}
+    val = pairs(talker, dataset, dataset.manifest.range("val"))
+    if int(val.valid.sum()) < LEAST_FRAMES:
+        return said
+    predicted, truth = encoder.predict(val.windows[val.valid]), val.codes[val.valid]
+    weight = talker.mouth.scale / talker.mouth.scale.sum()
+    error = (predicted - truth).square() @ weight
+    correlation = _correlations(predicted, truth)
+    return said | {"val_error": float(error.mean()), "val_correlation": float(correlation[0])}
 
 
-@torch.no_grad()
-def _fit_linear(encoder: AudioEncoder, data: Pairs, ridge: float) -> None:
-    """Ridge regression for the linear path; ``ridge`` is per training frame."""
-    inputs = data.windows[data.valid].flatten(1).double()
-    targets = data.codes[data.valid].double()
-    mean, centre = inputs.mean(0), targets.mean(0)
-    inputs = inputs - mean
-    gram = inputs.T @ inputs + ridge * len(inputs) * torch.eye(inputs.shape[1]).double()
-    weights = torch.linalg.solve(gram, inputs.T @ (targets - centre))
-    encoder.linear.weight.copy_(weights.T)
-    encoder.linear.bias.copy_(centre - mean @ weights)
+def _correlations(predicted: Tensor, truth: Tensor) -> Tensor:
+    """(C,) correlation of each component."""
+    shared = ((predicted - predicted.mean(0)) * (truth - truth.mean(0))).mean(0)
+    spreads = predicted.std(0, unbiased=False) * truth.std(0, unbiased=False)
+    return shared / spreads.clamp_min(1e-6)
 
 
-@torch.no_grad()
-def _start_silent(encoder: AudioEncoder) -> None:
-    """The network starts by adding nothing to the linear path."""
-    encoder.head.weight.zero_()
-    encoder.head.bias.zero_()
-
-
-@torch.no_grad()
-def _error(encoder: AudioEncoder, data: Pairs, weight: Tensor) -> float:
-    difference = encoder.predict(data.windows[data.valid]) - data.codes[data.valid]
-    return float((difference**2 @ weight).mean())
-
-
-@torch.no_grad()
-def _fit_gain(encoder: AudioEncoder, data: Pairs, spread: float) -> float:
-    """Bring each component towards ``spread`` of the truth's deviation; first correlation.
+def _gain(predicted: Tensor, truth: Tensor, correlation: Tensor, spread: float) -> Tensor:
+    """(C,) what brings each component towards ``spread`` of the truth's deviation.
 
     Only as far as its correlation warrants: a component that sound does not tell stays quiet,
     since amplifying it adds motion that is wrong.
     """
-    predicted = encoder.predict(data.windows[data.valid])
-    truth = data.codes[data.valid]
     ratio = truth.std(0) / predicted.std(0).clamp_min(1e-3)
     wanted = (spread * ratio).clamp(1.0, LARGEST_GAIN)
-    centred = (predicted - predicted.mean(0)) * (truth - truth.mean(0))
-    correlation = centred.mean(0) / (predicted.std(0) * truth.std(0)).clamp_min(1e-6)
     trust = ((correlation - LEAST_CORRELATION) / LEAST_CORRELATION).clamp(0, 1)
-    encoder.gain.copy_(1 + (wanted - 1) * trust)
-    return float(correlation[0])
+    return 1 + (wanted - 1) * trust

@@ -15,6 +15,7 @@ from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CameraModel, CropTransform
 from nerf_talker.errors import AvatarError, BackendError
+from nerf_talker.field.audio_network import AudioNetwork
 from nerf_talker.field.expression import upper_face
 from nerf_talker.ops import pack_bits, unpack_bits
 from nerf_talker.render.ray_operators import RenderConfig
@@ -29,6 +30,8 @@ of the torso."""
 TABLES, CELLS = ("head.table", "head.landmarks.table"), "talker.occupancy.cells"
 BEND = ("torso.bend_modes", "torso.motion.bend_mean", "torso.motion.bend_weights")
 POINTS, BLENDSHAPES = "face.points", "face.blendshapes"
+FORMER_AUDIO = "talker.audio.head.weight"
+"""Only avatars whose sound went through a network have it."""
 TRAINING_ONLY = ("talker.occupancy.allowed", "talker.occupancy.score")
 DEFAULT_CONSENT = (
     "The person shown must have agreed to this avatar and to what it is made to say. "
@@ -172,6 +175,8 @@ def load_avatar(path: Path, device: str = "cpu") -> Avatar:
             " upgrade nerf-talker"
         )
     try:
+        if FORMER_AUDIO in tensors:
+            header["config"]["audio"] = {}  # its sizes are those of the tensors
         info = AvatarInfo.model_validate(header)
         talker = _rebuild(info, tensors).to(device)
         poses = Driving(
@@ -213,6 +218,12 @@ def _rebuild(info: AvatarInfo, tensors: dict[str, Tensor]) -> Talker:
         for name, value in _unpacked(tensors, talker).items()
         if name.startswith("talker.")
     }
+    if FORMER_AUDIO in tensors:
+        prefix = "mouth."
+        mouth = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+        talker.mouth.load_state_dict(mouth, strict=True)
+        width = tensors[FORMER_AUDIO].shape[1]
+        talker.audio = AudioNetwork(width, info.audio_features, talker.mouth)
     if info.format < 3:  # a torso that does not bend, as the new talker's does not
         state |= {name: talker.get_buffer(name) for name in BEND}
     for name, table in talker.named_parameters():

@@ -35,17 +35,9 @@ class Term(StrictModel):
 
 
 class AudioPhaseConfig(StrictModel):
-    """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations.
+    """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations."""
 
-    Steps and ridge were chosen by cross-validation within a training range.
-    """
-
-    steps: int = Field(default=400, ge=0)
-    batch: int = Field(default=128, gt=0)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=3e-2, ge=0)
-    ridge: float = Field(default=30.0, gt=0)
-    spread: float = Field(default=0.8, gt=0, le=1.5)
+    spread: float = Field(default=0.9, gt=0, le=1.5)
 
 
 class TorsoPhaseConfig(StrictModel):

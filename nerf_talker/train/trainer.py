@@ -82,7 +82,7 @@ class Trainer(Learner):
             warm_start(self.talker, Path(self.config.init))
             self.average = MovingAverage(self.talker.head, self.config.ema_decay)
         given = (self.talker, self.dataset)
-        audio = fit_audio(*given, self.config.audio, self.generator, self.quiet)
+        audio = fit_audio(*given, self.config.audio)
         torso = fit_torso(*given, self.config.torso, self.generator, self.quiet)
         self.notes = {f"audio_{name}": value for name, value in audio.items()}
         self.notes["torso_error"] = torso

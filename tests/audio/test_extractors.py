@@ -19,6 +19,7 @@ KINDS = (
     "mfcc26",
     "phones40",
     "articulation39",
+    "hearing",
     "hf:hubert",
     "hf:wav2vec2",
     "hf:wavlm",
@@ -187,7 +188,7 @@ class TestSupplied:
     ("given", "sentence"),
     [
         ("logmel", "no speech features 'logmel'; did you mean 'logmel40'"),
-        ("deepspeech", "known are logmel40, mfcc26, phones40, articulation39, hf:FOLDER"),
+        ("deepspeech", "known are logmel40, mfcc26, phones40, articulation39, hearing, hf:FOLDER"),
         ("npy:none.npy@50", "none.npy: no such file"),
         ("hf:none", "none: no config.json here; give the local folder"),
     ],
@@ -262,4 +263,23 @@ def test_an_avatar_gets_its_own_features_or_a_refusal(tmp_path):
 
 
 def test_built_in_names_are_those_of_their_features():
-    assert [made.name for made in BUILT_IN.values()] == list(BUILT_IN)
+    for name in set(BUILT_IN) - {"phones40"}:
+        assert make_extractor(name).name.partition(":")[0] == name
+
+
+def test_hidden_features_are_those_of_their_weights_alone(monkeypatch):
+    hearing = make_extractor("hearing")
+    assert hearing.name.startswith("hearing:") and len(hearing.name) == 16
+    assert extractor_of_avatar(hearing.name, None).name == hearing.name
+    assert extractor_of_avatar(hearing.name, "hearing").name == hearing.name
+    with pytest.raises(AvatarError, match=r"'hearing:00000000', and this version has 'hearing:"):
+        extractor_of_avatar("hearing:00000000", None)
+
+
+def test_voice_activity_is_where_the_extractor_says():
+    sound = np.concatenate([np.zeros(RATE), sample_sound(perform(3.0, 0), 0)[: 3 * RATE]])
+    for name in ("articulation39", "hearing"):
+        extractor = make_extractor(name)
+        heard = extractor.features(sound.astype(np.float32)).values[:, extractor.voice_activity]
+        assert heard[:40].mean() < 0.3 < heard[60:].mean()
+    assert make_extractor("logmel40").voice_activity is None

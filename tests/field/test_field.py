@@ -131,7 +131,7 @@ def test_expression_ignores_a_channel_that_never_moves():
 
 
 def test_audio_encoder_shape_and_normalisation():
-    encoder = AudioEncoder(AudioEncoderConfig(channels=8), features=5, codes=4).eval()
+    encoder = AudioEncoder(AudioEncoderConfig(memory=9), features=5, codes=4).eval()
     values = np.random.default_rng(0).normal(3, 2, (200, 5)).astype(np.float32)
     encoder.fit_normalisation(values)
     windows = torch.from_numpy(values[:WINDOW])[None].repeat(7, 1, 1)
