@@ -67,7 +67,7 @@ def speech_level(samples: FloatArray, rate: int = RATE) -> float:
 def gain_to_level(levels: FloatArray, level: float) -> float:
     """Factor that makes speech of the given block levels as loud as other speech.
 
-    At most 20 dB; 1 where NaN is asked for, and for sound without speech, which would be brought
+    At most 20 dB; 1 where no finite level is asked for, and for sound without speech, which would be brought
     up to speech's level.
 
     Args:
@@ -75,7 +75,7 @@ def gain_to_level(levels: FloatArray, level: float) -> float:
         level: Wanted, as :func:`speech_level` gives it.
     """
     own = float(np.percentile(levels, SPEECH_PERCENTILE))
-    if np.isnan(level) or own < QUIETEST_SPEECH_DB:
+    if not np.isfinite(level) or own < QUIETEST_SPEECH_DB:
         return 1.0
     change = np.clip(level - own, -LARGEST_CHANGE_DB, LARGEST_CHANGE_DB)
     return float(10 ** (change / 20))

@@ -18,6 +18,7 @@ from nerf_talker.evaluate.avatar_report import AvatarRun, avatar_report
 from nerf_talker.evaluate.boxes import mean_boxes
 from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.folder import prepare_folder
+from nerf_talker.evaluate.judged_sound import with_judged_sound
 from nerf_talker.evaluate.kept import KeptFrames, Shown, shown_frames
 from nerf_talker.evaluate.lse import open_lse
 from nerf_talker.evaluate.measurement import (
@@ -174,7 +175,8 @@ def evaluate_frames(
     if kept is not None:
         kept.prepare()
     instruments = open_instruments(dataset, frames, options.networks())
-    witness = open_witness(dataset, options.sync_expert, options.quiet)
+    judged = with_judged_sound(dataset)
+    witness = open_witness(judged, options.sync_expert, options.quiet)
     syncnet = open_lse(options.syncnet, dataset)
     wanted = frames if kept is None else kept.missing(frames)
     portraits = TimedPortraits(rendered, wanted, dataset.manifest.size)
@@ -184,8 +186,8 @@ def evaluate_frames(
     done = _measured(dataset, frames, *given, report_dir, options)
     if options.save_video and sound is not None:
         write_wav(report_dir / SPEECH_FILE, sound.levels(), sound.rate)
-    verdicts = witness.verdict(dataset, frames), syncnet.judge(sound)
-    scene = _scene(dataset, done, sound, instruments.reader, *verdicts)
+    verdicts = witness.verdict(judged, frames), syncnet.judge(sound)
+    scene = _scene(judged, done, sound, instruments.reader, *verdicts)
     probes = None if probe is None else probe()
     run = AvatarRun(options.split, options.drive, metadata, portraits.fps, probes)
     report = avatar_report(dataset, done, instruments, scene, run)

@@ -62,9 +62,9 @@ class AudioEncoder(nn.Module):
         self.register_buffer("scale", torch.ones(features))
         self.register_buffer("gain", torch.ones(codes))
         # The code of the identity's closed mouth, and the level of its speech in decibels of full
-        # scale: what silence and other loudness are brought to.
+        # scale, infinite while unknown: what silence and other loudness are brought to.
         self.register_buffer("closed", torch.zeros(codes))
-        self.register_buffer("level", torch.tensor(torch.nan))
+        self.register_buffer("level", torch.tensor(torch.inf))
         self.register_buffer("rows", torch.zeros(features, shapes))
         self.register_buffer("centre", torch.zeros(TAP_COUNT * shapes))
         self.register_buffer("basis", torch.zeros(TAP_COUNT * shapes, directions))

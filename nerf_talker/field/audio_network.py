@@ -62,7 +62,7 @@ class AudioNetwork(nn.Module):
 
         # These files say neither how the mouth is closed nor how loud the speech was.
         self.register_buffer("closed", presumed_closed_code(mouth), persistent=False)
-        self.register_buffer("level", torch.tensor(torch.nan), persistent=False)
+        self.register_buffer("level", torch.tensor(torch.inf), persistent=False)
 
     def normalise(self, windows: Tensor) -> Tensor:
         """Standardised to the training speaker and held to +-4 deviations."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.errors import TrainingError
+from nerf_talker.field.audio_encoder import AudioEncoder
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.geometry.mesh import CHIN, LIPS
 from nerf_talker.render.talker import Subject, Talker
@@ -132,6 +133,7 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     sound = dataset.audio
     first = round(train.start / track.fps * sound.rate)
     last = round(train.stop / track.fps * sound.rate)
+    assert isinstance(talker.audio, AudioEncoder), "a former avatar is not trained again"
     talker.audio.fit_normalisation(sound.values[first:last])
     talker.torso.start_from(dataset.torso, dataset.torso_modes)
     _fit_torso_motion(talker, dataset)

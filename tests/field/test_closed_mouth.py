@@ -41,6 +41,6 @@ def test_without_frames_the_gap_is_closed_along_the_shortest_way():
 def test_a_former_network_knows_a_closed_mouth_and_no_level():
     mouth, _ = speaking()
     network = AudioNetwork(8, 5, mouth)
-    assert torch.equal(network.closed, presumed_closed_code(mouth)) and network.level.isnan()
+    assert torch.equal(network.closed, presumed_closed_code(mouth)) and network.level.isinf()
     assert {"closed", "level"}.isdisjoint(network.state_dict())
     assert network(torch.randn(3, 30, 5)).shape == (3, 4)

@@ -86,7 +86,7 @@ def objective(heard: Articulation, batch: Batch) -> Tensor:
 def hear(net: ArticulationNet, utterance: Utterance) -> Articulation:
     """What the network makes of one utterance: rows at k / 50 s."""
     heard, _ = net(whole(utterance), torch.tensor([LOWEST_PEAK]))
-    return Articulation(heard.logits[0], heard.curves[0], heard.level[0])
+    return Articulation(heard.logits[0], heard.curves[0], heard.level[0], heard.hidden[0])
 
 
 def aligned(net: ArticulationNet, group: Group) -> Group:
