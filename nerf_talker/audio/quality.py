@@ -67,8 +67,8 @@ def speech_level(samples: FloatArray, rate: int = RATE) -> float:
 def gain_to_level(levels: FloatArray, level: float) -> float:
     """Factor that makes speech of the given block levels as loud as other speech.
 
-    At most 20 dB; 1 where no finite level is asked for, and for sound without speech, which would be brought
-    up to speech's level.
+    At most 20 dB; 1 for an unknown level, and for sound without speech, which would be brought up
+    to speech's level.
 
     Args:
         levels: (blocks,) from :func:`block_levels`.

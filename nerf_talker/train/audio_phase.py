@@ -68,10 +68,9 @@ def fit_audio(talker: Talker, dataset: Dataset, config: AudioPhaseConfig) -> dic
     if sound.is_file():
         encoder.level.fill_(speech_level(read_sound(sound), RATE))
     held_out = fit_kernel(encoder, train.windows[train.valid], truth)
-    correlation = _correlations(held_out, truth)
     if len(truth) >= LEAST_FRAMES:
-        encoder.gain.copy_(_gain(held_out, truth, correlation, config.spread))
-    said = {"fold_correlation": float(correlation[0])}
+        encoder.gain.copy_(gain(held_out, truth, config.spread))
+    said = {"fold_correlation": float(_correlations(held_out, truth)[0])}
     val = pairs(talker, dataset, dataset.manifest.range("val"))
     if int(val.valid.sum()) < LEAST_FRAMES:
         return said
@@ -89,12 +88,18 @@ def _correlations(predicted: Tensor, truth: Tensor) -> Tensor:
     return shared / spreads.clamp_min(1e-6)
 
 
-def _gain(predicted: Tensor, truth: Tensor, correlation: Tensor, spread: float) -> Tensor:
+def gain(predicted: Tensor, truth: Tensor, spread: float) -> Tensor:
     """(C,) what brings each component towards ``spread`` of the truth's deviation.
 
     Only as far as its correlation warrants: a component that sound does not tell stays quiet,
     since amplifying it adds motion that is wrong.
+
+    Args:
+        predicted: (N, C) codes of frames that the encoder was not fitted to.
+        truth: (N, C) their true codes.
+        spread: The wanted ratio of deviations.
     """
+    correlation = _correlations(predicted, truth)
     ratio = truth.std(0) / predicted.std(0).clamp_min(1e-3)
     wanted = (spread * ratio).clamp(1.0, LARGEST_GAIN)
     trust = ((correlation - LEAST_CORRELATION) / LEAST_CORRELATION).clamp(0, 1)

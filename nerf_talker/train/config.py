@@ -37,7 +37,7 @@ class Term(StrictModel):
 class AudioPhaseConfig(StrictModel):
     """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations."""
 
-    spread: float = Field(default=0.9, gt=0, le=1.5)
+    spread: float = Field(default=0.85, gt=0, le=1.5)
 
 
 class TorsoPhaseConfig(StrictModel):

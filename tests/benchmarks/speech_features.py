@@ -2,8 +2,9 @@
 
 ``python -m tests.benchmarks.speech_features DATASET``: first 10/11 of the frames train, the last
 1/11 tests. A ridge regression on windows of 0.3 s either side (penalty by contiguous folds of the
-training part) and a small temporal network (mean of seeds) predict the lip gap and the first
-three principal components of the 40 lip points, mean-centred and divided by the eyes' distance.
+training part), a small temporal network (mean of seeds) and the talker's own audio encoder predict the lip
+gap and the first three principal components of the 40 lip points, mean-centred and divided by the
+eyes' distance. The encoder's line says what reaches the talker, its gain included.
 """
 
 import argparse
@@ -12,11 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nerf_talker.audio.articulation import COLUMNS, Articulation
+from nerf_talker.audio.articulation import COLUMNS, Articulation, Hearing
 from nerf_talker.audio.logmel import LogMel
 from nerf_talker.audio.sound import read_sound
 from nerf_talker.data.manifest import DatasetFiles, read_manifest
+from nerf_talker.field.audio_encoder import WINDOW, AudioEncoder, AudioEncoderConfig
 from nerf_talker.geometry.mesh import EYE_CORNERS, LIPS, lip_gap
+from nerf_talker.train.audio_phase import gain
+from nerf_talker.train.config import AudioPhaseConfig
+from nerf_talker.train.kernel_fit import fit_kernel
+from nerf_talker.types import AudioFeatures
 
 HALF = 15  # rows at 50 Hz: 0.3 s
 PENALTIES = 10.0 ** np.arange(-1, 6)
@@ -104,6 +110,20 @@ def network(features, targets, train, seed):
         return net(given).numpy() * spread + mean
 
 
+@torch.no_grad()
+def encoder(values, targets, train, fps, shift):
+    """(F, 4) predictions of the talker's audio encoder, fitted as in training."""
+    mean, spread = targets[train].mean(0), targets[train].std(0)
+    codes = torch.from_numpy(((targets - mean) / spread).astype(np.float32))[train]
+    made = AudioEncoder(AudioEncoderConfig(), values.shape[1], codes.shape[1])
+    made.fit_normalisation(values[: round(len(train) / fps * 50)])
+    times = np.arange(len(targets)) / fps + shift
+    windows = torch.from_numpy(AudioFeatures(values, 50.0, "any").windows(times, WINDOW))
+    held_out = fit_kernel(made, made.normalise(windows[train]), codes)
+    made.gain.copy_(gain(held_out, codes, AudioPhaseConfig().spread))
+    return made(windows).numpy() * spread + mean
+
+
 def figures(found, targets, test):
     """Correlation of each target in the test range, and the gap's deviation over the truth's."""
     told = [np.corrcoef(found[test, k], targets[test, k])[0, 1] for k in range(len(TARGETS))]
@@ -114,6 +134,7 @@ def extractors(samples):
     """Name -> (A, D) features at 50 Hz."""
     mel = LogMel().features(samples).values
     heard = Articulation().features(samples).values
+    hidden = Hearing().features(samples).values
     curves = [k for k, name in enumerate(COLUMNS) if not name.startswith("P(")]
     return {
         "log energy": mel.max(1, keepdims=True),
@@ -121,6 +142,8 @@ def extractors(samples):
         "articulation": heard,
         "articulation, curves alone": heard[:, curves],
         "log-mel 40 + articulation": np.concatenate([mel, heard], 1),
+        "hearing": hidden,
+        "log-mel 40 + hearing": np.concatenate([mel, hidden], 1),
     }
 
 
@@ -143,6 +166,7 @@ def main():
         rows = standard(rows, train)
         models = {"ridge": [ridge(rows, targets, train)]}
         seeds = range(given.seeds)
+        models["encoder"] = [encoder(values, targets, train, manifest.fps, given.shift)]
         models["network"] = [network(rows, targets, train, seed) for seed in seeds]
         for model, results in models.items():
             told = np.mean([figures(found, targets, test) for found in results], 0)
