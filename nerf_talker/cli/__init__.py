@@ -75,11 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {describe_os_error(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(
-            f"stopped; the same command goes on where it can: nerf-talker {verb}", file=sys.stderr
-        )
-        return 130
+    except KeyboardInterrupt as stop:
+        plain = f"stopped; the same command goes on where it can: nerf-talker {verb}"
+        print(str(stop) or plain, file=sys.stderr)
+        # A run that was asked to stop knows by which signal.
+        return int(getattr(stop, "exit_code", 130))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
 

@@ -16,7 +16,6 @@ def run(argv: list[str]) -> int:
     from nerf_talker.experiment import ExperimentConfig, completed, load_config, to_yaml
     from nerf_talker.render.talker import TalkerConfig
     from nerf_talker.train.config import TrainConfig
-    from nerf_talker.train.interrupt import Interrupted
     from nerf_talker.train.run_folder import RunFolder
     from nerf_talker.train.trainer import Trainer
 
@@ -54,11 +53,7 @@ def run(argv: list[str]) -> int:
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0
-    try:
-        avatar = trainer.fit()
-    except Interrupted as stop:
-        print(stop, file=sys.stderr)
-        return stop.exit_code
+    avatar = trainer.fit()
     if not trainer.processes.first:
         return 0
     print(f"{avatar}: {trainer.step} steps in {trainer.seconds:.0f} s")
