@@ -1,6 +1,7 @@
 """The options of ``nerf-talker render`` that say how frames become a file."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from nerf_talker.drive.options import Codec, RenderOptions
 
@@ -19,6 +20,10 @@ class OutputArguments:
     """Width of the pictures in pixels; default is the size of training, four times it at most."""
     background: str = "plate"
     """plate (the clip's own), transparent, a colour (#rrggbb or a name), a picture or a video."""
+    paste_back: Path | None = None
+    """The avatar's original video: put the head back into its full pictures, at their rate."""
+    dataset: Path | None = None
+    """Dataset made of that video, to use all its frames and not only those of training."""
     mark: bool = True
     """Say in the file's metadata that it is synthetic (--no-mark turns it off)."""
     visible_mark: bool = False

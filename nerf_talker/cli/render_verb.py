@@ -14,7 +14,7 @@ def run(argv: list[str]) -> int:
     from nerf_talker.cli.render_motion import MotionArguments
     from nerf_talker.cli.render_output import OutputArguments
     from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec
-    from nerf_talker.drive.speech import render_source, speech_source
+    from nerf_talker.drive.speech import pasted_rate, render_source, speech_source
     from nerf_talker.train.avatar import load_avatar
     from nerf_talker.train.precision import resolve_device
 
@@ -43,10 +43,11 @@ def run(argv: list[str]) -> int:
     begun = time.perf_counter()
     options = arguments.shown.options()
     chosen_codec(arguments.output, options)  # what cannot be written is said at once
+    fps = pasted_rate(options)
     with arguments.motion.sound(arguments.audio) as speech:
         source = arguments.motion.source(
             avatar,
-            lambda: speech_source(avatar, speech, quiet, arguments.audio_features),
+            lambda: speech_source(avatar, speech, quiet, arguments.audio_features, fps),
             speech,
             quiet,
         )

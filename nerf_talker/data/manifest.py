@@ -92,6 +92,11 @@ class DatasetFiles:
         return self.root / "contact_sheet.png"
 
     @property
+    def clip(self) -> Path:
+        """JSON of what preprocessing knows about the clip; not part of a portable dataset."""
+        return self.root / "work" / "clip.json"
+
+    @property
     def cache(self) -> Path:
         """Decoded memory-mapped arrays; may be deleted at any time."""
         return self.root / "cache"
@@ -219,3 +224,12 @@ def read_manifest(root: Path) -> Manifest:
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise DatasetError(f"{path}: {key}: {error.errors()[0]['msg']}") from None
+
+
+def clip_start(root: Path) -> float | None:
+    """Seconds on the clip's own clock at which a dataset begins; None where nobody kept it."""
+    try:
+        content = json.loads(DatasetFiles(root).clip.read_text(encoding="utf-8"))
+        return float(content["start"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -44,8 +44,8 @@ _LEAST = 1 / 64
 class Background(Protocol):
     """Makes the picture of a rendered frame."""
 
-    def picture(self, frame: PortraitFrame, index: int) -> FloatArray:
-        """(H, W, 3), or (H, W, 4) with straight alpha, float in [0, 1].
+    def picture(self, frame: PortraitFrame, index: int) -> FloatArray | ByteArray:
+        """(H, W, 3), or (H, W, 4) with straight alpha; uint8, or float in [0, 1].
 
         Args:
             frame: As rendered; a :class:`FigureFrame` unless this is the plate.

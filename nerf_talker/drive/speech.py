@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from nerf_talker.audio.quality import gain_to_level
 from nerf_talker.audio.registry import extractor_of_avatar
 from nerf_talker.audio.streaming import features_of_file, levels_of_file
-from nerf_talker.drive.background import PLATE, make_background
+from nerf_talker.drive.background import PLATE, Background, make_background
 from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec, video_coding
 from nerf_talker.drive.options import PLAIN, RenderOptions
-from nerf_talker.drive.pixels import bytes_of
+from nerf_talker.drive.original import Original, PinnedSource, open_original
+from nerf_talker.drive.paste_back import PasteBack
+from nerf_talker.drive.pixels import STANDARD, ColourTags, bytes_of
 from nerf_talker.drive.provenance import draw_visible_mark, provenance_of
 from nerf_talker.drive.silence import openness_of_levels
 from nerf_talker.drive.sinks import Behind, FrameSink, PngFolder, RawFrames
 from nerf_talker.drive.source import DrivingSource, SpeechSource
+from nerf_talker.drive.source_clip import SourceClip
 from nerf_talker.drive.video import SpeechVideo
 from nerf_talker.errors import ConfigError, InputError
 from nerf_talker.render.portrait import PortraitRenderer
@@ -81,21 +86,39 @@ def render_speech(
         AvatarError: The avatar was trained on other speech features.
     """
     chosen_codec(out, options)
-    source = speech_source(avatar, speech, quiet, audio_features)
+    source = speech_source(avatar, speech, quiet, audio_features, pasted_rate(options))
     return render_source(avatar, source, speech, out, mark, quiet, options)
 
 
+def pasted_rate(options: RenderOptions) -> float | None:
+    """Frames per second of the video to paste into, at which the mouth is computed then."""
+    return SourceClip.open(options.paste_back).fps if options.paste_back else None
+
+
 def speech_source(
-    avatar: Avatar, speech: Path, quiet: bool = True, audio_features: str | None = None
+    avatar: Avatar,
+    speech: Path,
+    quiet: bool = True,
+    audio_features: str | None = None,
+    fps: float | None = None,
 ) -> DrivingSource:
     """Motion for a sound file: its mouth over the training clip's poses.
+
+    Args:
+        avatar: A loaded avatar.
+        speech: Any container with a sound track.
+        quiet: No progress bar.
+        audio_features: Where the features come from, if from the user's files.
+        fps: Frames per second; None for the avatar's.
 
     Raises:
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    features, openness = heard_speech(avatar, speech, audio_features)
-    return SpeechSource(avatar.talker, avatar.poses.to("cpu"), features, openness)
+    features, openness = heard_speech(avatar, speech, audio_features, fps)
+    poses = avatar.poses.to("cpu")
+    poses = replace(poses, fps=fps or poses.fps)
+    return SpeechSource(avatar.talker, poses, features, openness)
 
 
 def heard_speech(
@@ -155,23 +178,28 @@ def render_source(
         InputError: The output or the background cannot be had as asked for.
     """
     options = replace(options, mark=mark and options.mark)
-    frames, device = len(source), avatar.talker.background.device
-    camera = avatar.talker.camera
+    device, camera = avatar.talker.background.device, avatar.talker.camera
     _check_size(options.size, camera.width)
+    original = _original(avatar, options)
+    if original is not None:
+        source = PinnedSource(original, source)
     renderer = PortraitRenderer(
         avatar.talker,
         resolve_precision("auto", device),
         options.size,
         figure=options.background != PLATE,
     )
-    size = (renderer.camera.height, renderer.camera.width)
-    make_background(options.background, size, source.fps)  # what cannot be had is said at once
-    with open_sink(avatar, source, sound, out, options) as sink:
+    frames, scene = len(source), _scene(original, source, renderer, options.background)
+    scene(0)  # what cannot be had is said before anything is written
+    tags = original.clip.tags if original else STANDARD
+    with open_sink(avatar, source, sound, out, options, tags) as sink:
         begun = min(sink.frames, frames)
-        scene = make_background(options.background, size, source.fps, begun)
+        behind = scene(begun)
 
         def finish(made: tuple[int, PortraitFrame]) -> None:
-            picture = bytes_of(scene.picture(made[1], made[0]), made[0])
+            picture = behind.picture(made[1], made[0])
+            if picture.dtype != np.uint8:
+                picture = bytes_of(picture, made[0])
             sink.write(draw_visible_mark(picture) if options.visible_mark else picture)
 
         bar = tqdm(total=frames, initial=begun, desc="render", unit="frame", disable=quiet)
@@ -184,10 +212,47 @@ def render_source(
     return RenderedSpeech(Path(out), frames, source.fps, begun)
 
 
+def _scene(
+    original: Original | None, source: DrivingSource, renderer: PortraitRenderer, background: str
+) -> Callable[[int], Background]:
+    """From the number of the first frame to what makes pictures of rendered ones."""
+    size = (renderer.camera.height, renderer.camera.width)
+
+    def begin(first: int) -> Background:
+        if original is not None:
+            return PasteBack(original, len(source), first)
+        return make_background(background, size, source.fps, first)
+
+    return begin
+
+
+def _original(avatar: Avatar, options: RenderOptions) -> Original | None:
+    if options.paste_back is None:
+        if options.dataset is not None:
+            raise ConfigError("--dataset: is used with --paste-back only; leave it out")
+        return None
+    if options.background != PLATE:
+        raise ConfigError("--background: the original video is the background of --paste-back")
+    return open_original(avatar, options.paste_back, options.dataset)
+
+
 def open_sink(
-    avatar: Avatar, source: DrivingSource, sound: Path, out: str | Path, options: RenderOptions
+    avatar: Avatar,
+    source: DrivingSource,
+    sound: Path,
+    out: str | Path,
+    options: RenderOptions,
+    tags: ColourTags = STANDARD,
 ) -> FrameSink:
     """What takes the pictures.
+
+    Args:
+        avatar: Whose pictures.
+        source: What moves it.
+        sound: Any container with a sound track.
+        out: What to write.
+        options: How.
+        tags: How a video's colours are coded.
 
     Raises:
         InputError: The output cannot be written as asked for.
@@ -202,9 +267,9 @@ def open_sink(
     resume = _resume_text(avatar, source, sound, options) if options.resume else None
     if codec == "png":
         return PngFolder(Path(out), sound, source.fps, provenance, resume)
-    tags = provenance.tags() if provenance else {}
+    said = provenance.tags() if provenance else {}
     coding = video_coding(Path(out), options)
-    return SpeechVideo(Path(out), sound, source.fps, tags, coding, resume=resume)
+    return SpeechVideo(Path(out), sound, source.fps, said, coding, tags, resume)
 
 
 def _check_size(size: int | None, trained: int) -> None:

@@ -13,7 +13,7 @@ from nerf_talker import __version__
 from nerf_talker.atomic import atomic_path
 from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.data.manifest import CameraModel, CropTransform
+from nerf_talker.data.manifest import CameraModel, CropTransform, clip_start
 from nerf_talker.errors import AvatarError, BackendError
 from nerf_talker.field.audio_network import AudioNetwork
 from nerf_talker.field.expression import upper_face
@@ -40,7 +40,11 @@ DEFAULT_CONSENT = (
 
 
 class AvatarInfo(StrictModel):
-    """What an avatar file says about itself; ``notes`` are figures of the training phases."""
+    """What an avatar file says about itself.
+
+    ``notes`` are figures of the training phases, and as ``clip_start`` the seconds on the clip's
+    clock at which its frames begin.
+    """
 
     format: int = FORMAT
     subject: str
@@ -97,7 +101,7 @@ def describe(
     talker: Talker, dataset: Dataset, seconds: float, steps: int, notes: dict[str, float]
 ) -> AvatarInfo:
     """The avatar's metadata after ``steps`` steps of training that took ``seconds``."""
-    manifest = dataset.manifest
+    manifest, begins = dataset.manifest, clip_start(dataset.root)
     return AvatarInfo(
         subject=manifest.subject,
         # Who renders it need not have the back-end that it was trained with.
@@ -111,7 +115,7 @@ def describe(
         steps=steps,
         preprocess_seconds=manifest.preprocess_seconds,
         train_seconds=seconds,
-        notes=notes,
+        notes=notes if begins is None else notes | {"clip_start": begins},
     )
 
 
