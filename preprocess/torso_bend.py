@@ -63,7 +63,7 @@ class PlateTones:
         grey = cv2.cvtColor(small[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32)
         middle = float(np.median(grey[alpha > 0.9])) if (alpha > 0.9).any() else 0.0
         tone = middle + (_CONTRAST if middle < 128 else -_CONTRAST)
-        return cls(cv2.GaussianBlur(grey * alpha + tone * (1 - alpha), (0, 0), _BLUR), tone)
+        return cls(_blurred(grey * alpha + tone * (1 - alpha)), tone)
 
     def laid(
         self, grey: ByteArray, labels: ByteArray, matrix: Array
@@ -94,7 +94,7 @@ class PlateTones:
             flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
             warped = cv2.warpAffine(small, smaller, (size, size), flags=flags, borderMode=_EDGE)
             layers.append(warped)
-        return cv2.GaussianBlur(layers[0], (0, 0), _BLUR), layers[1] > 0.98
+        return _blurred(layers[0]), layers[1] > 0.98
 
 
 def displacement_grid(plate: PlateTones, tones: FloatArray, counts: BoolArray) -> FloatArray:
@@ -104,11 +104,12 @@ def displacement_grid(plate: PlateTones, tones: FloatArray, counts: BoolArray) -
     """
     import cv2
 
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     shown = np.where(counts, tones, plate.grey)
-    pair = [np.clip(np.round(x), 0, 255).astype(np.uint8) for x in (shown, plate.grey)]
-    moved = flow.calc(*pair, None) / len(tones)  # type: ignore[call-overload]
+    start, end = (np.clip(np.round(x), 0, 255).astype(np.uint8) for x in (shown, plate.grey))
+    nothing = np.zeros((*tones.shape, 2), np.float32)
+    moved = np.asarray(flow.calc(start, end, nothing)) / len(tones)
     hats = _hats(len(tones))
     cell = (len(tones) / (TORSO_GRID - 1)) ** 2
     mass = hats @ counts @ hats.T / cell
@@ -152,7 +153,7 @@ def learn_bend(
 
 
 def plate_map(matrix: Array, modes: FloatArray, bend: Array, size: int) -> FloatArray:
-    """(S, S, 2) x, y in OpenCV's pixels of a frame where each pixel of the plate is seen.
+    """(2, S, S) x, y in OpenCV's pixels of a frame where each pixel of the plate is seen.
 
     Args:
         matrix: (2, 3) plate-to-frame similarity in OpenCV's pixels.
@@ -160,17 +161,30 @@ def plate_map(matrix: Array, modes: FloatArray, bend: Array, size: int) -> Float
         bend: (K,) coefficients.
         size: S.
     """
-    import cv2
-
     hats = _hats(size)
     shift = np.einsum("k,kghc,gr,hs->rsc", bend, modes, hats, hats, optimize=True) * size
     shift = shift.astype(np.float32)
     place = np.stack(np.meshgrid(*[np.arange(size, dtype=np.float32)] * 2), -1)
     back = -shift
     for _ in range(_UNDOINGS):  # the displacement is known at the frame's end of the way
-        back = -cv2.remap(shift, place + back, None, cv2.INTER_LINEAR, borderMode=_EDGE)
+        back = -_looked_up(shift, *np.moveaxis(place + back, -1, 0))
     seen = (place + back) @ matrix[:, :2].T + matrix[:, 2]
-    return seen.astype(np.float32)
+    return np.ascontiguousarray(np.moveaxis(seen, -1, 0), np.float32)
+
+
+def _looked_up(layer: Array, x: Array, y: Array) -> FloatArray:
+    """A picture at (R, C) pixels x and y; its edge goes on outside it."""
+    import cv2
+
+    across, down = (np.ascontiguousarray(axis, np.float32) for axis in (x, y))
+    shown = cv2.remap(layer, across, down, cv2.INTER_LINEAR, borderMode=_EDGE)
+    return np.asarray(shown, np.float32)
+
+
+def _blurred(picture: Array) -> FloatArray:
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), _BLUR), np.float32)
 
 
 def bend_modes(grids: Sequence[FloatArray]) -> FloatArray:
@@ -243,7 +257,9 @@ class _BendFit:
         for _ in range(_STEPS):
             shift = np.einsum("pkc,k->pc", modes, found) * len(self.grey)
             place = (columns * _STRIDE + shift[:, 0], rows * _STRIDE + shift[:, 1])
-            shown, across, down = (self._at(layer, place) for layer in (self.grey, *self.slopes))
+            x, y = (axis[None] for axis in place)  # one row of pixels
+            layers = (self.grey, *self.slopes)
+            shown, across, down = (_looked_up(layer, x, y)[0] for layer in layers)
             slope = modes[..., 0] * across[:, None] + modes[..., 1] * down[:, None]
             left = wanted - shown
             weighted = slope / np.maximum(1, np.abs(left) / _HUBER)[:, None]
@@ -252,10 +268,3 @@ class _BendFit:
             right = weighted.T @ left - ridge * found
             found = found + np.linalg.solve(system + ridge * np.eye(len(found)), right)
         return found
-
-    @staticmethod
-    def _at(layer: FloatArray, place: tuple[Array, Array]) -> Array:
-        import cv2
-
-        x, y = (axis.astype(np.float32)[None] for axis in place)
-        return cv2.remap(layer, x, y, cv2.INTER_LINEAR, borderMode=_EDGE)[0]

@@ -156,9 +156,9 @@ def _plate(context: StageContext, matrices: Array, modes: FloatArray, bends: Arr
         clean = cv2.erode(body, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
         head = cv2.dilate(is_head(labels).astype(np.uint8), np.ones((3, 3), np.uint8))
         layers: list[Array] = [picture, clean * 255, body * 255, 255 - 255 * head]
-        places = plate_map(matrices[index], modes, bends[index], size)
+        x, y = plate_map(matrices[index], modes, bends[index], size)
         warped: list[Array] = [
-            cv2.remap(layer, places, None, kind, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(layer, x, y, kind, borderMode=cv2.BORDER_REPLICATE)
             for layer, kind in zip(layers, (cv2.INTER_CUBIC, 1, 1, 1), strict=True)
         ]
         colours.append((warped[0], warped[1] > 250))

@@ -114,7 +114,7 @@ def test_a_bent_frame_is_brought_back_to_the_plate(tones):
     modes, bends = learn_bend(tones, shown)
     for (grey, labels, _), bend in zip(shown, bends, strict=True):
         places = plate_map(STILL, modes, bend, SIZE)
-        back, body = (cv2.remap(layer, places, None, 1, borderMode=1) for layer in (grey, labels))
+        back, body = (cv2.remap(layer, *places, 1, borderMode=1) for layer in (grey, labels))
         inside = cv2.erode((body == Label.TORSO).astype(np.uint8), np.ones((9, 9))) > 0
         assert np.abs(back.astype(float) - plate()[..., 0])[inside].mean() < 5
 
@@ -123,4 +123,4 @@ def test_without_a_bend_the_plate_is_seen_where_the_similarity_says():
     modes, bends = still_bend(1)
     matrix = np.array([[0.9, -0.1, 3], [0.1, 0.9, 5]])
     places = plate_map(matrix, modes, bends[0], 32)
-    np.testing.assert_allclose(places[7, 20], matrix @ [20, 7, 1], atol=1e-4)
+    np.testing.assert_allclose(places[:, 7, 20], matrix @ [20, 7, 1], atol=1e-4)
