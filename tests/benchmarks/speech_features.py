@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks.speech_features DATASET``: first 10/11 of the frames train, the last
 1/11 tests. A ridge regression on windows of 0.3 s either side (penalty by contiguous folds of the
 training part), a small temporal network (mean of seeds) and the talker's own audio encoder predict
-the lip gap and the first three principal components of the 40 lip points, mean-centred and divided by the
-eyes' distance. The encoder's line says what reaches the talker, its gain included.
+the lip gap and the first three principal components of the 40 lip points, mean-centred and divided
+by the eyes' distance. The encoder's line says what reaches the talker, its gain included.
 """
 
 import argparse
