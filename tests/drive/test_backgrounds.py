@@ -1,5 +1,7 @@
 """New backgrounds: nothing of the old one is left, and none of the figure is lost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def disc(blur, stain=0.0, size=128):
     colour = (1 - near) * RED + near * BLUE
     figure = np.concatenate([colour * alpha, alpha], -1).astype(np.float32)
     rgb = figure[..., :3] + (1 - alpha) * BLUE
-    return FigureFrame(rgb.astype(np.float32), figure[..., :3], alpha[..., 0], figure)
+    return FigureFrame(rgb.astype(np.float32), figure[..., :3], alpha[..., 0], figure=figure)
 
 
 def test_the_edge_is_the_same_over_any_colour(spoken):
@@ -102,7 +104,7 @@ def test_a_video_plays_behind_and_begins_anew(tmp_path):
     clip = np.broadcast_to(shades[:, None, None, None], (5, 32, 32, 3)).astype(np.uint8)
     write_video(tmp_path / "b.mkv", clip, "ffv1", "bgr0", "rgb24")
     nothing = disc(1.0)
-    nothing = FigureFrame(nothing.rgb, nothing.head_rgb, nothing.head_opacity, 0 * nothing.figure)
+    nothing = replace(nothing, figure=0 * nothing.figure)
     for fps, first, wanted in (
         (25, 0, [0, 50, 100, 150, 200, 0, 50]),
         (25, 3, [150, 200, 0]),
