@@ -131,7 +131,8 @@ class Colours:
     def distance(self, lab: FloatArray, lightness_slack: float = 1.0) -> FloatArray:
         """(S, S) squared distances in spreads; lightness may vary so much more than it did."""
         scale = self.spread * np.array([lightness_slack, 1.0, 1.0], np.float32)
-        return np.asarray((((lab - self.middle) / scale) ** 2).sum(-1), np.float32)
+        away = (lab - self.middle) / scale
+        return np.asarray(np.einsum("ijk,ijk->ij", away, away), np.float32)
 
     def surprise(self, lab: FloatArray) -> FloatArray:
         """(S, S) twice the negative log density, up to a constant."""

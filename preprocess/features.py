@@ -100,15 +100,20 @@ def coverage(outline: FloatArray, part: Box) -> FloatArray:
         (rows, columns) in [0, 1].
     """
     rows, columns = part
-    y = np.arange(rows.start, rows.stop, 1 / _LINES) + 0.5 / _LINES
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    y = (rows.start + (np.arange(height * _LINES) + 0.5) / _LINES)[:, None]
     first, second = outline.astype(np.float64), np.roll(outline, -1, 0).astype(np.float64)
-    rise = second[:, 1] - first[:, 1]
     # Where each line of the outline crosses each row, and from which side.
-    side = (second[:, 1] > y[:, None]).astype(int) - (first[:, 1] > y[:, None])
-    along = (y[:, None] - first[:, 1]) / np.where(rise == 0, 1, rise)
-    x = first[:, 0] + along * (second[:, 0] - first[:, 0])
-    ends = np.arange(columns.start, columns.stop)[:, None, None] + 1
-    right_of = (np.clip(ends - x, 0, 1) * side).sum(-1)
-    shape = (len(right_of), rows.stop - rows.start, _LINES)
-    share = np.abs(right_of).reshape(shape).mean(-1)
-    return np.asarray(np.clip(share.T, 0, 1), np.float32)
+    side = (second[:, 1] > y).astype(int) - (first[:, 1] > y)
+    row, line = np.nonzero(side)
+    rise = second[line, 1] - first[line, 1]
+    along = (y[row, 0] - first[line, 1]) / rise
+    x = first[line, 0] + along * (second[line, 0] - first[line, 0]) - columns.start
+    x = np.clip(x, 0, width)
+    # All that lies right of a crossing is inside or outside; the pixel it is in only in part.
+    column = x.astype(int)
+    place, sign = row // _LINES * (width + 2) + column, side[row, line] / _LINES
+    starts = np.bincount(place, sign * (column + 1 - x), height * (width + 2))
+    starts += np.bincount(place + 1, sign * (x - column), height * (width + 2))
+    share = np.abs(starts.reshape(height, width + 2)[:, :width].cumsum(1))
+    return np.asarray(np.clip(share, 0, 1), np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.landmarks68 import landmarks68
+from nerf_talker.preprocess.ahead import ahead
 from nerf_talker.preprocess.models import (
     BLENDSHAPES,
     FACE_MODEL,
@@ -125,7 +126,7 @@ def _from_model(context: StageContext, record: ClipRecord) -> _Readings:
             found.warnings.append(
                 f"MediaPipe cannot be used here ({mediapipe_fault()}); LiteRT ran its models"
             )
-        pictures = clip_pictures(context, record, size)
+        pictures = ahead(clip_pictures(context, record, size))
         for index, picture in enumerate(context.progress(pictures, "landmarks", frames)):
             readings = landmarker.read(picture)
             found.others += len(readings) > 1

@@ -13,6 +13,7 @@ from nerf_talker.data.labels import Label
 from nerf_talker.errors import InputError
 from nerf_talker.geometry import mesh
 from nerf_talker.geometry.headshape import similarity
+from nerf_talker.preprocess.ahead import ahead
 from nerf_talker.preprocess.classes import Classes, classes_of, label_map, resized_labels
 from nerf_talker.preprocess.headmask import fit_edge, hair_from_person, head_matte
 from nerf_talker.preprocess.media import VideoWriter, crop_resize
@@ -126,7 +127,7 @@ def _model_masks(context: StageContext) -> Iterator[Masks]:
     landmarks = next(read_landmark_file(context)) * (WORKING_SIZE / context.options.size)
     splices = set(read_splices(context))
     waiting: list[Reading] = []
-    for index, reading in enumerate(_readings(context, landmarks)):
+    for index, reading in enumerate(ahead(_readings(context, landmarks))):
         if index in splices and waiting:
             yield _finished([*waiting, waiting[-1]], context.options.size)
             waiting.clear()
@@ -162,7 +163,7 @@ def _readings(context: StageContext, landmarks: FloatArray) -> Iterator[Reading]
     if context.options.parser is not None:
         yield from _parsed(context, context.options.parser, landmarks)
         return
-    for index, (picture, hair, person) in enumerate(_probabilities(context, landmarks)):
+    for index, (picture, hair, person) in enumerate(ahead(_probabilities(context, landmarks))):
         points = landmarks[index]
         classes = classes_of(picture, hair, person, points)
         yield Reading(picture, head_matte(hair, person, points), classes)
