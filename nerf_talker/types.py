@@ -268,17 +268,14 @@ class PortraitFrame:
         rgb: (H, W, 3) float32 in [0, 1], head over torso over background, all our own.
         head_rgb: (H, W, 3) float32, premultiplied head colour.
         head_opacity: (H, W) float32 in [0, 1].
-        torso_driven: (H, W, 3) float32, ``rgb`` with the torso where the clip's own track says;
-            None where nothing but new speech drives.
     """
 
     rgb: FloatArray
     head_rgb: FloatArray
     head_opacity: FloatArray
-    torso_driven: FloatArray | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class FigureFrame(PortraitFrame):
     """A rendered picture that can be put over another background.
 
@@ -288,3 +285,14 @@ class FigureFrame(PortraitFrame):
     """
 
     figure: FloatArray
+
+
+@dataclass(frozen=True)
+class SelfDrivenFrame(PortraitFrame):
+    """A rendered picture of a frame whose torso was tracked.
+
+    Attributes:
+        torso_driven: (H, W, 3) float32, ``rgb`` with the torso where the clip's own track says.
+    """
+
+    torso_driven: FloatArray

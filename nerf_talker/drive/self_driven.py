@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.talker import Talker
 from nerf_talker.train.driving import Drive, dataset_driving
 from nerf_talker.train.precision import resolve_precision
-from nerf_talker.types import PortraitFrame
+from nerf_talker.types import SelfDrivenFrame
 
 CHUNK = 64  # frames whose driving is held at once
 
 
 def render_frames(
     talker: Talker, dataset: Dataset, frames: Sequence[int], drive: Drive
-) -> Iterator[PortraitFrame]:
+) -> Iterator[SelfDrivenFrame]:
     """Render frames of a dataset, one at a time.
 
     Head poses and the upper face come from the frames themselves, as with all peers; the mouth from
@@ -41,4 +40,4 @@ def render_frames(
         predicted = talker.torso.moved_by_pose(driving)
         for row, portrait in enumerate(renderer.frames(predicted)):
             driven = renderer.torso_driven(portrait, driving, row)
-            yield replace(portrait, torso_driven=driven)
+            yield SelfDrivenFrame(portrait.rgb, portrait.head_rgb, portrait.head_opacity, driven)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nerf_talker.types import BoolArray, ByteArray, FloatArray, PortraitFrame
+from nerf_talker.types import BoolArray, ByteArray, FloatArray, PortraitFrame, SelfDrivenFrame
 
 INPAINT_RADIUS = 3.0
 """Pixels around each masked pixel from which Telea's method draws."""
@@ -23,7 +23,7 @@ def own(frame: PortraitFrame) -> ByteArray:
 
 def own_torso(frame: PortraitFrame) -> ByteArray | None:
     """(H, W, 3) uint8: ``own`` with the torso driven by the clip's track, if it has one."""
-    return None if frame.torso_driven is None else _bytes(frame.torso_driven * 255)
+    return _bytes(frame.torso_driven * 255) if isinstance(frame, SelfDrivenFrame) else None
 
 
 def head_over_truth(frame: PortraitFrame, truth: ByteArray, head_mask: BoolArray) -> ByteArray:

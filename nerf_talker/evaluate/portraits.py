@@ -59,7 +59,7 @@ class TimedPortraits:
                 f"the avatar renders {width}x{height} pixels but the dataset holds {size}x{size}; "
                 f"evaluate it on the dataset it was trained on"
             )
-        if not all(np.isfinite(part).all() for part in vars(portrait).values() if part is not None):
+        if not all(np.isfinite(part).all() for part in vars(portrait).values()):
             raise AvatarError(
                 f"the avatar renders non-finite pixels in frame {frame}; train it again"
             )

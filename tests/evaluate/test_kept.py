@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from nerf_talker.evaluate import EvaluateOptions, Report, evaluate_frames
 from nerf_talker.evaluate.kept import KeptFrames
+from nerf_talker.types import SelfDrivenFrame
 from tests.evaluate.toy_face import portraits
 
 
@@ -28,7 +27,7 @@ def softened(toy, frames, stop_after=None):
         if count == stop_after:
             raise KeyboardInterrupt
         true = toy.frames[frames[count]] / np.float32(255)
-        yield replace(portrait, torso_driven=(portrait.rgb + true) / 2)
+        yield SelfDrivenFrame(**vars(portrait), torso_driven=(portrait.rgb + true) / 2)
 
 
 def run(toy, avatar, out, stop_after=None, drive="audio"):
