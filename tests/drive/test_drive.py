@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import wave
 
@@ -100,6 +101,21 @@ def test_self_driven_frames_look_like_the_clip(ellipse, ellipse_run):
             for frame, picture in zip(test, pictures, strict=True)
         ]
         assert -10 * math.log10(np.mean(errors)) > 15
+
+
+def test_the_tracked_torso_moves_under_the_same_head(ellipse_run, ellipse):
+    talker = load_avatar(ellipse_run).talker
+    motion = ellipse.torso_motion.copy()
+    motion[:, 5] += 0.15  # down
+    lowered = dataclasses.replace(ellipse, torso_motion=motion)
+    frame = ellipse.manifest.range("test")[0]
+    (plain,) = render_frames(talker, ellipse, [frame], "landmarks")
+    (shown,) = render_frames(talker, lowered, [frame], "landmarks")
+    assert np.array_equal(shown.rgb, plain.rgb)  # new speech would know no such track
+    apart = np.abs(shown.torso_driven - shown.rgb).max(-1)
+    assert apart[50:56].max() > 0.1
+    assert (apart <= 1 - shown.head_opacity + 1e-4).all()
+    assert np.abs(plain.torso_driven - plain.rgb).max() < 0.02
 
 
 def test_colours_survive_the_video(tmp_path):
