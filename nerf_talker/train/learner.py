@@ -58,10 +58,11 @@ class Learner:
             TrainingError: The dataset cannot be trained on.
         """
         check_dataset(dataset)
-        self.dataset, self.run, self.config, self.say = dataset, run, train, say
+        self.dataset, self.run, self.config = dataset, run, train
         self.device = resolve_device(train.device)
         self.processes = Processes.joined()
         self.quiet = quiet or not self.processes.first
+        self.say = say if self.processes.first else _log.debug
         self.sizes, self.subject = talker, subject(dataset)
         self.autocast = resolve_precision(train.precision, self.device)
         self.sampler = PixelSampler(train.sampler, dataset)
