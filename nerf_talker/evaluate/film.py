@@ -79,6 +79,8 @@ class Film:
         for region in CPBD_REGIONS:
             if region in boxes:
                 self.note(f"cpbd.{region}", cpbd(crop(picture, boxes[region])))
+        if networks.brisque is not None:
+            self.note("brisque.frame", networks.brisque(picture))
         if networks.fid is not None:
             self.features.append(networks.fid(picture))
         if networks.identity is not None:

@@ -49,7 +49,7 @@ class Scene:
 
 
 class FilmFigures(SyncFigures, LseFigures):
-    """Lips, lags and steadiness; see :class:`nerf_talker.evaluate.schema.Metrics`."""
+    """Lips, lags, steadiness and naturalness; see :class:`nerf_talker.evaluate.schema.Metrics`."""
 
     lipgap_std: float | None
     lipgap_range: float | None
@@ -58,6 +58,7 @@ class FilmFigures(SyncFigures, LseFigures):
     speech_offset_frames: int | None
     speech_confidence: float | None
     jitter: float | None
+    brisque: float | None
 
 
 class LiveFigures(TypedDict):
@@ -69,7 +70,7 @@ class LiveFigures(TypedDict):
 
 
 def film_figures(film: Film, scene: Scene, name: str) -> FilmFigures:
-    """Lips, lags and steadiness of the row ``name``."""
+    """Lips, lags, steadiness and naturalness of the row ``name``."""
     gaps = film.gap_series()
     energy, speech = scene.heard.curves(gaps)
     known = gaps[np.isfinite(gaps)]
@@ -83,6 +84,7 @@ def film_figures(film: Film, scene: Scene, name: str) -> FilmFigures:
         "speech_offset_frames": None if speech is None else speech.best_lag,
         "speech_confidence": None if speech is None else speech.confidence,
         "jitter": film.jitter(scene.width),
+        "brisque": known_mean(film.column("brisque.frame")),
     }
 
 

@@ -21,6 +21,12 @@ JSON_PLACE = {
     "nearest_frame": "baselines.nearest_frame",
 }
 
+NO_NIQE = {
+    "niqe": "there is no sound library: scikit-video 1.1.11 does not run with today's SciPy, pyiqa "
+    "needs torchvision"
+}
+"""A figure that papers print and this report lacks."""
+
 _LANDMARKS = {"lmd", "jitter", "frames_without_face", "lmd_eyes", "f_lmd"}
 _DEPTH = {"lve_mm", "lve_squared_mm2", "fdd_mm", "fdd_abs_mm", "head_pose_error_deg"}
 _ALIASES = {"lpips_face": "lpips", "kid": "fid", "fid_frames": "fid"}
@@ -57,6 +63,8 @@ class Gaps:
         network = _ALIASES.get(figure, figure)
         if network in self.networks:
             return self.networks[network]
+        if figure == "brisque":
+            return "the frames are too small or flat"
         if path.startswith("regions.") or figure in _REGION_OF:
             return self._of_region(figure, self._region(path, figure), row)
         if network in ("fid", "identity"):
@@ -138,7 +146,7 @@ def not_measured(rows: Mapping[str, Metrics], gaps: Gaps) -> dict[str, str]:
             reasons.update(
                 {f"{JSON_PLACE.get(name, f'peers.{name}')}.{path}": why[name] for name in empty}
             )
-    return _without_repeats(reasons)
+    return _without_repeats(reasons) | NO_NIQE
 
 
 def flat(model: StrictModel, prefix: str = "") -> dict[str, float | int | None]:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from nerf_talker.errors import WeightsError
+from nerf_talker.evaluate.metrics.brisque import WEIGHTS as BRISQUE_WEIGHTS
+from nerf_talker.evaluate.metrics.brisque import Brisque
 from nerf_talker.evaluate.metrics.lpips import VGG_WEIGHTS, WEIGHTS, Lpips
 from nerf_talker.types import ByteArray, FloatArray
 
@@ -74,6 +76,7 @@ class Networks:
         fid: Features for FID and KID.
         identity: Embedding of an aligned face.
         missing: Reason by figure of what is None.
+        brisque: Naturalness of a picture by itself.
     """
 
     lpips: Lpips | None
@@ -81,6 +84,7 @@ class Networks:
     fid: UserNetwork | None
     identity: UserNetwork | None
     missing: dict[str, str]
+    brisque: Brisque | None = None
 
 
 NO_NETWORKS = Networks(None, None, None, None, {})
@@ -90,7 +94,8 @@ NO_NETWORKS = Networks(None, None, None, None, {})
 def open_networks(files: NetworkFiles, fetch: bool = True) -> Networks:
     """Load what is there.
 
-    The small AlexNet is fetched when it can be; VGG16 (59 MB) is used only where it already lies.
+    The small AlexNet is fetched when it can be; VGG16 (59 MB) and BRISQUE are used only where they
+    already lie.
 
     Args:
         files: Where networks come from.
@@ -120,4 +125,20 @@ def open_networks(files: NetworkFiles, fetch: bool = True) -> Networks:
         missing["identity"] = "no face-recognition network was given (--identity-network)"
     fid = None if files.fid is None else UserNetwork(files.fid, signed=False)
     identity = None if files.identity is None else UserNetwork(files.identity, signed=True)
-    return Networks(alex, vgg, fid, identity, missing)
+    natural = open_brisque(files.models)
+    missing |= natural.missing
+    return Networks(alex, vgg, fid, identity, missing, natural.brisque)
+
+
+def open_brisque(models: Path | None) -> Networks:
+    """BRISQUE alone, used only where its file already lies, or the reason why it is not here."""
+    from nerf_talker.weights import locate
+
+    path = locate(BRISQUE_WEIGHTS, models)
+    if path is None:
+        why = f"{BRISQUE_WEIGHTS} is not here; 'nerf-talker models fetch {BRISQUE_WEIGHTS}' gets it"
+        return Networks(None, None, None, None, {"brisque": why})
+    try:
+        return Networks(None, None, None, None, {}, Brisque(path))
+    except WeightsError as error:
+        return Networks(None, None, None, None, {"brisque": str(error)})

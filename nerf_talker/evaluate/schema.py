@@ -49,6 +49,7 @@ class Metrics(StrictModel):
         speech_offset_frames: Best lag against the lip gap that the speech expert expects.
         speech_confidence: Peak minus median of that correlation over lags.
         jitter: RMS second difference of the nose bridge, pixels at a width of 512.
+        brisque: BRISQUE of the whole frame by itself, every fifth frame; lower is more natural.
         frames_without_face: Frames in which the truth or the prediction shows no face.
         mouth_face_sharpness: Sharpness ratio of the mouth over that of the face; below 1 the
             mouth is softer than the face around it.
@@ -84,6 +85,7 @@ class Metrics(StrictModel):
     speech_offset_frames: int | None = None
     speech_confidence: float | None = None
     jitter: float | None = None
+    brisque: float | None = None
     frames_without_face: int | None = None
     mouth_face_sharpness: float | None = None
     fid: float | None = None
@@ -111,6 +113,7 @@ class TruthFigures(StrictModel):
         speech_offset_frames: As in the rows.
         speech_confidence: As in the rows.
         jitter: As in the rows.
+        brisque: As in the rows.
         cpbd: Whole frame.
         cpbd_face: Face box.
         blinks_per_minute: Of the truth.
@@ -131,6 +134,7 @@ class TruthFigures(StrictModel):
     speech_offset_frames: int | None = None
     speech_confidence: float | None = None
     jitter: float | None = None
+    brisque: float | None = None
     cpbd: float | None = None
     cpbd_face: float | None = None
     blinks_per_minute: float | None = None

@@ -28,9 +28,9 @@ from nerf_talker.evaluate.film_figures import (
     without_face,
 )
 from nerf_talker.evaluate.folder import prepare_folder
-from nerf_talker.evaluate.gaps import Gaps, flat
+from nerf_talker.evaluate.gaps import NO_NIQE, Gaps, flat
 from nerf_talker.evaluate.measurement import told
-from nerf_talker.evaluate.networks import NO_NETWORKS
+from nerf_talker.evaluate.networks import Networks, open_brisque
 from nerf_talker.evaluate.notes import solo_notes
 from nerf_talker.evaluate.pair_sync import open_judges, pair_verdict
 from nerf_talker.evaluate.readers import LipReader
@@ -88,7 +88,8 @@ def evaluate_video(pred: Path, report_dir: Path, options: SoloOptions) -> Report
     files = ReaderFiles(options.models, options.pred_landmarks, len(video), 1.0)
     reader, sound = files.open(fetch=True), video_sound(video, options.audio)
     prepare_folder(report_dir, REPORT_FILES)
-    film, boxes, stills = _watched(video, reader, options.quiet)
+    networks = open_brisque(options.models)
+    film, boxes, stills = _watched(video, reader, networks, options.quiet)
     frames = range(len(video))
     witness, syncnet = judges.witnesses(film, sound)
     if witness.expert is not None or syncnet.net is not None:
@@ -109,13 +110,14 @@ def evaluate_video(pred: Path, report_dir: Path, options: SoloOptions) -> Report
         pair_verdict(witness, sound, frames, video.fps),
         syncnet.judge(sound),
     )
-    report = _report(video, reader, film, scene, perf_counter() - start)
+    seconds = perf_counter() - start
+    report = _report(video, reader, film, scene, networks.missing, seconds)
     write_solo(report_dir, Solo(report, film, scene, stills))
     return report
 
 
 def _watched(
-    video: VideoFile, reader: LipReader, quiet: bool
+    video: VideoFile, reader: LipReader, networks: Networks, quiet: bool
 ) -> tuple[Film, Boxes, dict[int, np.ndarray]]:
     """The video's film, its mean regions and some of its pictures by frame."""
     film, boxes, stills = Film(), [], {}
@@ -128,7 +130,7 @@ def _watched(
             reading = eyes.read(picture, number)
             points = None if reading is None else reading.landmarks
             regions = region_boxes(points, *picture.shape[:2])
-            film.add(picture, reading, regions, NO_NETWORKS, number % SLOW_EVERY == 0)
+            film.add(picture, reading, regions, networks, number % SLOW_EVERY == 0)
             boxes.append(regions)
             if number in shown:
                 stills[number] = picture
@@ -136,7 +138,12 @@ def _watched(
 
 
 def _report(
-    video: VideoFile, reader: LipReader, film: Film, scene: Scene, seconds: float
+    video: VideoFile,
+    reader: LipReader,
+    film: Film,
+    scene: Scene,
+    missing: dict[str, str],
+    seconds: float,
 ) -> Report:
     faceless = without_face(film, scene)
     motion = MotionFigures(**live_figures(film, scene), frames_without_face_pred=faceless)
@@ -150,7 +157,7 @@ def _report(
         regions=regions,
         motion=motion,
     )
-    reasons = _reasons(metrics, film, reader, scene)
+    reasons = _reasons(metrics, film, reader, scene, missing)
     for name in ("render_fps", "train_seconds", "preprocess_seconds", "frame"):
         reasons[f"speed.{name}"] = "the video is finished"
     reasons["crosstalk"] = "the video is finished"
@@ -183,13 +190,15 @@ def _report(
     )
 
 
-def _reasons(metrics: Metrics, film: Film, reader: LipReader, scene: Scene) -> dict[str, str]:
+def _reasons(
+    metrics: Metrics, film: Film, reader: LipReader, scene: Scene, networks: dict[str, str]
+) -> dict[str, str]:
     """A reason for every null; whole groups that only a truth could give stand once."""
     blind = bool(np.isnan(film.gap_series()).all())
     silent = "there is no sound" if scene.heard.energy is None else None
     missing = None if scene.sync is None else scene.sync.missing
     gaps = Gaps(
-        {},
+        networks,
         reader.missing_landmarks,
         silent,
         silent,
@@ -207,4 +216,5 @@ def _reasons(metrics: Metrics, film: Film, reader: LipReader, scene: Scene) -> d
         "regions.face.cpbd",
     }
     empty = [path for path, value in flat(metrics).items() if value is None]
-    return {path: gaps.reason(path, "own") if path in alone else NO_TRUTH for path in empty}
+    why = {path: gaps.reason(path, "own") if path in alone else NO_TRUTH for path in empty}
+    return why | NO_NIQE

@@ -65,6 +65,7 @@ ALONE = (
     Column("motion.closed_in_silence", "closed in silence ↑", 2),
     Column("motion.blinks_per_minute", "blinks a minute", 1),
 )
+NATURAL = (Column("brisque", "BRISQUE ↓", 1),)
 STEADINESS = (
     Column("jitter", "jitter", 2),
     Column("frames_without_face", "no face", 0),
@@ -84,6 +85,7 @@ def columns(reports: Sequence[Report]) -> list[Column]:
         *(SYNCNET if any(report.metrics.lse_c is not None for report in reports) else ()),
         *(SPEECH if kinds != {"videos"} else ()),
         *(LOUDNESS if kinds != {"avatar"} else ()),
+        *(NATURAL if any(report.metrics.brisque is not None for report in reports) else ()),
         *STEADINESS,
     ]
 

