@@ -8,6 +8,7 @@ says of training frames that it was not fitted to, gives the motion its spread b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -64,9 +65,7 @@ def fit_audio(talker: Talker, dataset: Dataset, config: AudioPhaseConfig) -> dic
     train = pairs(talker, dataset, dataset.manifest.range("train"))
     truth = train.codes[train.valid]
     encoder.closed.copy_(closed_code(talker.mouth, truth))
-    sound = DatasetFiles(dataset.root).sound
-    if sound.is_file():
-        encoder.level.fill_(speech_level(read_sound(sound), RATE))
+    encoder.level.fill_(_level(dataset))
     held_out = fit_kernel(encoder, train.windows[train.valid], truth)
     if len(truth) >= LEAST_FRAMES:
         encoder.gain.copy_(gain(held_out, truth, config.spread))
@@ -79,6 +78,15 @@ def fit_audio(talker: Talker, dataset: Dataset, config: AudioPhaseConfig) -> dic
     error = (predicted - truth).square() @ weight
     correlation = _correlations(predicted, truth)
     return said | {"val_error": float(error.mean()), "val_correlation": float(correlation[0])}
+
+
+def _level(dataset: Dataset) -> float:
+    """Of the training range's speech in decibels of full scale; infinite without the sound."""
+    path = DatasetFiles(dataset.root).sound
+    if not path.is_file():
+        return inf
+    first, last = (round(k / dataset.track.fps * RATE) for k in dataset.manifest.splits["train"])
+    return speech_level(read_sound(path)[first:last])
 
 
 def _correlations(predicted: Tensor, truth: Tensor) -> Tensor:
