@@ -9,6 +9,7 @@ import torch
 
 from nerf_talker.drive.motion.chart import PoseChart, Values
 from nerf_talker.drive.motion.eyes import LIDS, eye_range
+from nerf_talker.drive.motion.poses import FixedPose
 from nerf_talker.drive.replay import ping_pong
 from nerf_talker.drive.source import DrivingSource
 from nerf_talker.errors import InputError
@@ -54,7 +55,8 @@ def reenacted(track: FrameTrack, reference: Driving, talker: Talker) -> Driving:
     poses, torso = _poses(clip, reference, talker)
     expression = _expression(clip, reference)
     count = len(expression)
-    body = reference.select([0] * count)
+    # What the clip says nothing about is as at the avatar's usual pose.
+    body = FixedPose(reference).held.select([0] * count)
     return replace(
         body,
         landmarks=torch.from_numpy(_mouth(clip, talker)),
