@@ -117,9 +117,9 @@ def test_nods_follow_the_stresses_and_stay_small(reference, tmp_path):
     nodding = places(reference, Nods(GraphWalk(reference, 0), reference, level))
     added = nodding - idle
     assert np.abs(added[:, 1:]).max() < 1e-6
-    assert np.corrcoef(added[2:, 0], level[:-2])[0, 1] > 0.4 or (
-        np.corrcoef(added[:-2, 0], level[2:])[0, 1] > 0.4
-    )
+    # Chin down with the stress, a little before it.
+    assert np.corrcoef(added[:-2, 0], level[2:])[0, 1] > 0.5
+    assert np.corrcoef(added[:-2, 0], level[2:])[0, 1] > np.corrcoef(added[2:, 0], level[:-2])[0, 1]
     truth = places(reference, Replay(reference), 2 * MINUTE)
     assert speed(nodding) / speed(truth) == pytest.approx(1, abs=0.2)
     assert np.abs(nodding.std(0) / truth.std(0) - 1).max() < 0.2

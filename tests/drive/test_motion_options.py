@@ -132,6 +132,13 @@ def test_edits_pin_and_leave_the_rest(avatar, speech, tmp_path):
     assert set(added.nonzero()[:, 1].tolist()) == {5}
 
 
+def test_a_key_between_frames_is_seen(avatar, speech, tmp_path):
+    track = {"channel": "browInnerUp", "keys": [[1.02, 0.9]], "ease": 0.0}
+    edited = whole(chosen(avatar, speech, edit=write_edits(tmp_path, track)))
+    changed = edited.expression[:, 2] - whole(chosen(avatar, speech)).expression[:, 2]
+    assert changed.nonzero().flatten().tolist() == [25, 26]
+
+
 def test_an_edited_mouth_is_as_open_as_it_says(avatar, speech, tmp_path):
     edits = write_edits(tmp_path, {"channel": "lips.opening", "keys": [[1.0, 0.5], [2.0, 0.5]]})
     edited = gap(avatar, whole(chosen(avatar, speech, edit=edits)))

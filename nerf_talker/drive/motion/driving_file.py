@@ -162,8 +162,8 @@ class FileSource:
         """
         channels: dict[str, Any] = dict.fromkeys(CHANNELS)
         for name, array in self.arrays.items():
-            kind = np.int64 if name == "appearance" else np.float32
-            rows = np.array(array[start:stop], kind)
+            kind: Any = np.int64 if name == "appearance" else np.float32
+            rows: npt.NDArray[Any] = np.array(array[start:stop], kind)
             if name == "appearance" and not ((rows >= 0) & (rows <= self.codes)).all():
                 raise InputError(
                     f"{self.path}: appearance near frame {start} is none of the avatar's; "
@@ -186,7 +186,7 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         members = {Path(info.filename).stem: info for info in archive.infolist()}
         with archive.open(members.pop("header")) as member:
             header = json.loads(str(np.lib.format.read_array(member, allow_pickle=False)))
-    numbers = {"format": int, "frames": int, "fps": (int, float)}
+    numbers: dict[str, Any] = {"format": int, "frames": int, "fps": (int, float)}
     if not isinstance(header, dict) or not all(
         isinstance(header.get(name), kind) for name, kind in numbers.items()
     ):

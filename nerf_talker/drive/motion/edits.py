@@ -84,9 +84,10 @@ class PinnedTrack:
     ease: float
     add: bool
 
-    def at(self, seconds: Values) -> tuple[Values, Values]:
-        """(T,) weight and (T, width) value at (T,) seconds."""
-        ease = max(self.ease, 1e-9)
+    def at(self, seconds: Values, frame: float) -> tuple[Values, Values]:
+        """(T,) weight and (T, width) value at (T,) seconds; ``frame`` is the length of one."""
+        # A key between two frames with no ease would else fall through.
+        ease = max(self.ease, frame)
         before = 1 - (self.times[0] - seconds) / ease
         after = 1 - (seconds - self.times[-1]) / ease
         weight = _smooth(np.clip(np.minimum(before, after), 0, 1))
@@ -121,7 +122,7 @@ class EditedSource:
             driving = replace(driving, audio=None, landmarks=self.lips.landmarks(driving))
         seconds = np.arange(start, stop) / self.fps
         for track in self.tracks:
-            weight, value = track.at(seconds)
+            weight, value = track.at(seconds, 1 / self.fps)
             if not weight.any():
                 continue
             now = track.channel.read(driving)
