@@ -27,8 +27,8 @@ from nerf_talker.losses.sync_net import CEPSTRA, FPS, FRAMES, ROWS, SIDE, SyncNe
 from nerf_talker.types import ByteArray, FloatArray
 
 WITHOUT_MARKS = "no face landmarks, which place SyncNet's crops"
-SKIPPED = frozenset({"head_only", "mean_frame", "nearest_frame"})
-"""Rows that are not worth a tenth of a second per frame."""
+SKIPPED = frozenset({"own_torso", "head_only", "mean_frame", "nearest_frame"})
+"""Rows that are not worth a tenth of a second per frame: the same head again, or no talker's."""
 
 LEAST_WINDOWS = LAGS + 1
 

@@ -3,7 +3,7 @@
 A figure that was not measured is ``null`` and has its reason in ``not_measured``, under the
 figure's name when no row has it and under ``row.name`` otherwise; it is never a made-up number.
 ``nerf-talker evaluate --schema`` prints all of this as JSON Schema. Version 1 had no
-``schema_version``; what it held is still there, under the same keys.
+``schema_version``; what it and version 2 held is still there, under the same keys.
 """
 
 from __future__ import annotations

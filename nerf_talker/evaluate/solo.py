@@ -36,13 +36,12 @@ from nerf_talker.evaluate.pair_sync import open_judges, pair_verdict
 from nerf_talker.evaluate.readers import LipReader
 from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import Metrics, ReaderInfo, Report, Speed, TruthFigures
-from nerf_talker.evaluate.solo_page import REPORT_FILES, Solo, write_solo
+from nerf_talker.evaluate.solo_page import NO_TRUTH, REPORT_FILES, Solo, write_solo
 from nerf_talker.evaluate.sound import log_energy, video_sound
 from nerf_talker.evaluate.speech_expert import heard_opening
 from nerf_talker.evaluate.supplied import ReaderFiles
 from nerf_talker.evaluate.video_file import VideoFile
 
-NO_TRUTH = "there is no truth to compare with (--truth)"
 STILLS = 8
 """Pictures on the page, evenly spaced."""
 

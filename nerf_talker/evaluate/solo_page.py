@@ -22,7 +22,9 @@ from nerf_talker.evaluate.schema import Report, SyncInfo
 from nerf_talker.evaluate.table import table
 from nerf_talker.types import ByteArray
 
-__all__ = ["REPORT_FILES", "Solo", "write_solo"]
+NO_TRUTH = "there is no truth to compare with (--truth)"
+
+__all__ = ["NO_TRUTH", "REPORT_FILES", "Solo", "write_solo"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _page(solo: Solo) -> str:
         section("Lag", _lags(solo)),
         section("Lip-sync expert", "" if report.sync is None else _expert(report.sync)),
         section("Evenly spaced frames", _stills(solo.stills)),
-        section("Not measured", missing_table(report)),
+        section("Not measured", _missing(report)),
         section("How the figures are made", _notes(report)),
         section("Settings and machine", fact_table(facts.items())),
     ]
@@ -116,10 +118,18 @@ def _expert(sync: SyncInfo) -> str:
 
 
 def _stills(stills: dict[int, ByteArray]) -> str:
-    return "".join(
-        f"<figure class='card'>{image(picture)}<figcaption>frame {frame}</figcaption></figure>"
+    shown = (
+        f"<figure>{image(picture)}<figcaption>frame {frame}</figcaption></figure>"
         for frame, picture in stills.items()
     )
+    return f"<div class='card stills'>{''.join(shown)}</div>"
+
+
+def _missing(report: Report) -> str:
+    """Reasons, less the long list of what only a truth could tell."""
+    known = {k: why for k, why in report.not_measured.items() if why != NO_TRUTH}
+    alone = report.model_copy(update={"not_measured": known})
+    return missing_table(alone) + quiet("Nor is anything that compares with a truth (--truth).")
 
 
 def _notes(report: Report) -> str:

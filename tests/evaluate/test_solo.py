@@ -102,6 +102,7 @@ def test_report_reads_back_and_explains_every_null(measured):
     assert "--syncnet" in report.not_measured["lse_c"]
     page = (folder / "whole" / "report.html").read_text()
     assert page.count("<figcaption>frame") == 8 and "articulation39" in page
+    assert "regions.neck.psnr" not in page and "anything that compares" in page
     with (folder / "whole" / "frames.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == report.frames
