@@ -1,5 +1,7 @@
 """Idle and generated head motion has the clip's statistics, no loop and no jump."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,16 @@ def test_a_fixed_pose_is_one_of_the_clip_and_stays(reference):
     spread = places(reference, Replay(reference))
     held = places(reference, FixedPose(reference), 1)[0]
     assert (np.abs(held - np.median(spread, 0)) / spread.std(0)).max() < 1
+
+
+def test_gaze_that_follows_the_head_stands_still_with_it(reference):
+    turns = PoseChart(reference.camera_to_head).coordinates(reference.camera_to_head)[:, 1]
+    following = reference.expression.clone()
+    own = following[:, 8].clone()
+    following[:, 7] = torch.from_numpy(0.3 - 4 * turns).float()
+    motion = FixedPose(replace(reference, expression=following)).frames(0, len(reference))
+    assert float(motion.expression[:, 7].std()) < 0.05 * float(following[:, 7].std())
+    assert np.corrcoef(motion.expression[:, 8], own)[0, 1] > 0.9
 
 
 def test_nods_follow_the_stresses_and_stay_small(reference, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nerf_talker.drive.motion.chart import PoseChart
+from nerf_talker.drive.motion.chart import PoseChart, Values
 from nerf_talker.drive.replay import ping_pong
 from nerf_talker.drive.source import DrivingSource
 from nerf_talker.field.torso import TorsoMotionFromPose
@@ -36,20 +36,36 @@ class Replay:
 
 
 class FixedPose:
-    """The clip's most usual pose, held still; expression as in the clip."""
+    """The clip's most usual pose, held still, with the clip's expression but for the pose's part.
+
+    Eyes that look at the camera turn against the head. What of the expression follows the pose is
+    regressed out, or gaze and brows would wander over a head that stands still.
+    """
 
     def __init__(self, reference: Driving) -> None:
         """The frame whose pose is nearest to the median of all is held."""
         poses = PoseChart(reference.camera_to_head).coordinates(reference.camera_to_head)
         spread = np.maximum(poses.std(0), 1e-6)
         away = (((poses - np.median(poses, 0)) / spread) ** 2).sum(1)
-        self.held = reference.select([int(away.argmin())])
-        self.replay = Replay(reference)
+        row = int(away.argmin())
+        self.held = reference.select([row])
+        self.replay = Replay(replace(reference, expression=_without_pose(reference, poses, row)))
 
     def frames(self, start: int, stop: int) -> Driving:
         """The held pose with the expression of frames [start, stop)."""
         still = self.held.select([0] * (stop - start))
         return replace(still, expression=self.replay.frames(start, stop).expression)
+
+
+def _without_pose(reference: Driving, poses: Values, row: int) -> Tensor:
+    """(T, 9) expression as it would be with the pose of one row (ridge regression)."""
+    turns = (poses - poses[row]) / np.maximum(poses.std(0), 1e-6)
+    centred = turns - turns.mean(0)
+    values = reference.expression.double().numpy()
+    penalty = 0.01 * len(values) * np.eye(turns.shape[1])
+    moved = centred.T @ (values - values.mean(0))
+    weights = np.linalg.solve(centred.T @ centred + penalty, moved)
+    return torch.from_numpy(values - turns @ weights).float()
 
 
 class GivenPoses:
