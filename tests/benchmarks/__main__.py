@@ -1,4 +1,4 @@
-"""``make bench``: every operator, the training step and a frame against the reference.
+"""``make bench``: every operator, the training step, a frame and the stages of a video.
 
 Both sides of a ratio are measured in the same run; nothing is asserted. The table is Markdown.
 """
@@ -14,9 +14,10 @@ from tests.benchmarks.machine import machine, roofline
 from tests.benchmarks.op_rows import here, op_rows
 from tests.benchmarks.package_rows import absent, package_rows
 from tests.benchmarks.report import EXPLAINED, heading, section, write_json, write_markdown
+from tests.benchmarks.stage_rows import stage_section, stages
 from tests.benchmarks.talker_rows import frame_rows, step_rows
 
-ONLY = ("ops", "packages", "step", "frame")
+ONLY = ("ops", "packages", "step", "frame", "stages")
 PACKAGES = ("nerfacc", "tinycudann")
 
 
@@ -54,6 +55,10 @@ def run(given, device):
     }
     sections = {}
     for name in given.only or ONLY:
+        if name == "stages":
+            parts.append(stage_section(*stages(device, given.avatar, given.size)))
+            print(f"\n{parts[-1]}", flush=True)
+            continue
         title, rows = made[name]
         if name == "packages":
             missing = [f"- {p} is not compared: {absent(p)}" for p in PACKAGES if absent(p)]

@@ -10,7 +10,7 @@ from nerf_talker import ops
 from nerf_talker.field.head import mlp
 from tests import optional_packages
 from tests.benchmarks import __main__ as bench
-from tests.benchmarks import counts, machine, op_rows, package_rows, talker_rows, timing
+from tests.benchmarks import counts, machine, op_rows, package_rows, stage_rows, talker_rows, timing
 from tests.benchmarks.report import section
 from tests.benchmarks.shell_head import shell_head
 
@@ -21,6 +21,7 @@ def _small(monkeypatch):
         (timing, "REPEATS", 1),
         (talker_rows, "STEP_REPEATS", 1),
         (talker_rows, "FRAME_REPEATS", 1),
+        (stage_rows, "FRAMES", 3),
         (op_rows, "SAMPLES", 300),
         (op_rows, "RAYS", 40),
         (op_rows, "GRIDS", {"small": (3, 8, 40, 10, 2)}),
@@ -47,6 +48,8 @@ def test_everything_is_run_and_written(tmp_path, capsys):
     for part in ("plain gather, ms", "encode small: forward", "head layer of a shell", "64 rays"):
         assert part in text and part in capsys.readouterr().out + text
     assert "commit" in content["machine"] and content["rates"]["gathers"] > 0
+    for stage in ("features", "networks", "march", "composite", "encode", "end to end"):
+        assert f"| {stage} |" in text
     rows = [one for table in content["tables"].values() for one in table]
     assert len(rows) >= 14
     for one in rows:
