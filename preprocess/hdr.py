@@ -6,6 +6,7 @@ PQ and HLG (ITU-R BT.2100) code more light and wider colours than sRGB. White pa
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -41,7 +42,10 @@ def _graph(width: int, height: int, pixels: str, curve: int) -> Any | None:
     wanted = "out_transfer=iec61966-2-1:out_primaries=bt709"
     graph = Graph()
     try:
-        source = graph.add_buffer(width=width, height=height, format=pixels, time_base="1/1000")
+        kind = av.VideoFormat(pixels, width, height)
+        source = graph.add_buffer(
+            width=width, height=height, format=kind, time_base=Fraction(1, 1000)
+        )
         steps = [
             graph.add("scale", f"{told}:{wanted}"),
             graph.add("format", "rgb24"),
