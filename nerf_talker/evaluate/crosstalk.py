@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.evaluate.boxes import face_box
@@ -84,8 +83,6 @@ def change_shares(change: FloatArray, landmarks: FloatArray) -> FloatArray:
 def _pictures(renderer: PortraitRenderer, base: Driving, steps: Driving) -> Iterator[FloatArray]:
     """At rest, with an open mouth, and with closed eyes; all else is the base frame's."""
     device = renderer.talker.background.device
-    with torch.no_grad():
-        motion = renderer.talker.torso.motion(base.camera_to_head.to(device))
     for mouth, eyes in ((0, 2), (1, 2), (0, 3)):
         driving = replace(
             base,
@@ -93,7 +90,7 @@ def _pictures(renderer: PortraitRenderer, base: Driving, steps: Driving) -> Iter
             landmarks=None if steps.landmarks is None else steps.landmarks[mouth : mouth + 1],
             expression=steps.expression[eyes : eyes + 1],
         ).to(device)
-        yield next(iter(renderer.frames(replace(driving, torso_motion=motion)))).rgb
+        yield next(iter(renderer.frames(renderer.talker.torso.moved_by_pose(driving)))).rgb
 
 
 def _mean(every: list[FloatArray]) -> StepShares:

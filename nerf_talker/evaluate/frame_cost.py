@@ -65,7 +65,8 @@ def frame_cost(renderer: PortraitRenderer, driving: Driving) -> FrameCost:
         lambda: talker.rays.composite(field.density, field.rgb, steps, *where), wait
     )
     pose, motion = driving.camera_to_head[:1], driving.torso_motion[:1]
-    _, torso = _timed(lambda: talker.torso(renderer.points, pose, motion), wait)
+    bend = None if driving.torso_bend is None else driving.torso_bend[:1]
+    _, torso = _timed(lambda: talker.torso(renderer.points, pose, motion, bend), wait)
     _, write = _timed(lambda: _encoded(frame.rgb), wait)
     work = len(samples) * flops_per_sample(talker.head) / 1e9
     peak = peak_gflops(driving.camera_to_head.device, renderer.autocast)

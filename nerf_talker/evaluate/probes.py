@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import torch
+from dataclasses import dataclass
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.evaluate.crosstalk import cross_talk
@@ -37,7 +35,5 @@ def probe_talker(talker: Talker, dataset: Dataset, frames: range, drive: Drive) 
     device = talker.background.device
     renderer = PortraitRenderer(talker, resolve_precision("auto", device))
     driving = dataset_driving(dataset, frames[:ENCODED], drive).to(device)
-    with torch.no_grad():
-        motion = talker.torso.motion(driving.camera_to_head)
-    cost = frame_cost(renderer, replace(driving, torso_motion=motion))
+    cost = frame_cost(renderer, talker.torso.moved_by_pose(driving))
     return Probes(cross_talk(renderer, dataset, frames, drive), cost)

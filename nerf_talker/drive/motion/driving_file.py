@@ -28,7 +28,7 @@ from nerf_talker.field.audio_encoder import WINDOW
 from nerf_talker.field.expression import WIDTH
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.train.avatar import AvatarInfo
-from nerf_talker.types import Driving
+from nerf_talker.types import TORSO_MODES, Driving
 
 FORMAT = 1
 CHUNK = 50  # as many as are rendered at once, so that a network's sums are the same
@@ -130,6 +130,7 @@ class FileSource:
             "expression": (WIDTH,),
             "camera_to_head": (4, 4),
             "torso_motion": (6,),
+            "torso_bend": (TORSO_MODES,),
             "appearance": (),
         }
         for name, array in self.arrays.items():

@@ -77,12 +77,18 @@ class GivenPoses:
         with torch.no_grad():
             on_device = poses.to(torso.motion_mean.device)
             self.torso_motion = torso(on_device).float().cpu()
+            self.torso_bend = torso.bend(on_device).float().cpu()
 
     def frames(self, start: int, stop: int) -> Driving:
         """The given poses of frames [start, stop)."""
         rows = ping_pong(len(self.poses), start, stop - start)
         still = self.still.frames(start, stop)
-        return replace(still, camera_to_head=self.poses[rows], torso_motion=self.torso_motion[rows])
+        return replace(
+            still,
+            camera_to_head=self.poses[rows],
+            torso_motion=self.torso_motion[rows],
+            torso_bend=self.torso_bend[rows],
+        )
 
 
 class MovedSource:

@@ -52,18 +52,17 @@ def reenacted(track: FrameTrack, reference: Driving, talker: Talker) -> Driving:
         InputError: No frame shows a face.
     """
     clip = _at_rate(track, reference.fps)
-    poses, torso = _poses(clip, reference, talker)
     expression = _expression(clip, reference)
     count = len(expression)
     # What the clip says nothing about is as at the avatar's usual pose.
     body = FixedPose(reference).held.select([0] * count)
-    return replace(
+    moved = replace(
         body,
         landmarks=torch.from_numpy(_mouth(clip, talker)),
         expression=torch.from_numpy(expression.astype(np.float32)),
-        camera_to_head=poses,
-        torso_motion=torso,
+        camera_to_head=_poses(clip, reference),
     )
+    return talker.torso.moved_by_pose(moved.to(talker.background.device)).to("cpu")
 
 
 def _at_rate(track: FrameTrack, fps: float) -> _Tracked:
@@ -83,15 +82,11 @@ def _at_rate(track: FrameTrack, fps: float) -> _Tracked:
     )
 
 
-def _poses(clip: _Tracked, reference: Driving, talker: Talker) -> tuple[torch.Tensor, torch.Tensor]:
+def _poses(clip: _Tracked, reference: Driving) -> torch.Tensor:
     own, other = PoseChart(reference.camera_to_head), PoseChart(clip.camera_to_head)
     moved = other.coordinates(clip.camera_to_head) - other.mean
     moved[:, 3:] *= own.mean[5] / other.mean[5]
-    poses = own.poses(own.mean + moved)
-    motion = talker.torso.motion
-    with torch.no_grad():
-        torso = motion(poses.to(motion.motion_mean.device)).float().cpu()
-    return poses, torso
+    return own.poses(own.mean + moved)
 
 
 def _expression(clip: _Tracked, reference: Driving) -> Values:
