@@ -25,6 +25,7 @@ from nerf_talker.geometry.bundle import (
     project,
     solve_smooth,
 )
+from nerf_talker.geometry.facepoints import surface_points
 from nerf_talker.geometry.rotation import Array, logarithm
 from nerf_talker.types import ByteArray, Camera
 
@@ -32,11 +33,6 @@ from nerf_talker.types import ByteArray, Camera
 WORKING_SIZE = 320
 # Band of detail that is compared, in pixels at 256 of width.
 FINE_SIGMA, COARSE_SIGMA = 0.8, 8.0
-# Metres above the outer eye corners from where on brows move the skin. Leaving out brows and
-# forehead made ears and hairline, which are not aligned, agree better over a clip.
-BROW_CLEARANCE = 0.012
-# Distance of neighbouring points on the face, metres.
-SPACING = 0.0024
 # N points count as this share of N measurements. Of 0.1, 0.3 and 1 this one came closest to the
 # true rotations of the drawn sample clip when a landmarker read it (pitch 0.78 -> 0.16 degrees).
 INDEPENDENT_SHARE = 1.0
@@ -74,34 +70,6 @@ class FaceTexture:
     points: Array
     values: Array
     weights: Array
-
-
-def surface_points(shape: Array) -> Array:
-    """(N, 3) points between brows and upper lip on the mesh of (478, 3) ``shape``."""
-    import cv2
-    from scipy.interpolate import RBFInterpolator
-
-    mesh_points = shape[:468]
-    low, high = mesh_points[:, :2].min(0), mesh_points[:, :2].max(0)
-    axes = [np.arange(a, b, SPACING) for a, b in zip(low, high, strict=True)]
-    grid = np.stack(np.meshgrid(*axes, indexing="xy"), -1)
-    canvas = np.zeros(grid.shape[:2], np.uint8)
-
-    def fill(points: Array, value: int) -> None:
-        pixels = np.round((points[:, :2] - low) / SPACING).astype(np.int32)
-        cv2.fillPoly(canvas, [cv2.convexHull(pixels)], value)
-
-    oval = shape[list(mesh.FACE_OVAL)]
-    fill(oval * [0.93, 0.96, 1], 1)
-    for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE):
-        points = shape[list(eye)]
-        fill(points.mean(0) + (points - points.mean(0)) * [0.95, 1.7, 1], 0)
-    top = shape[list(mesh.EYE_CORNERS), 1].mean() - BROW_CLEARANCE
-    rows = (grid[..., 1] > top) & (grid[..., 1] < shape[mesh.NOSE_BASE, 1])
-    kept = grid[(canvas > 0) & rows]
-    # Smoothing, in squared metres, only keeps coinciding landmarks solvable.
-    depth = RBFInterpolator(mesh_points[:, :2], mesh_points[:, 2], neighbors=16, smoothing=1e-7)
-    return np.concatenate([kept, depth(kept)[:, None]], -1)
 
 
 def refine_on_pictures(
@@ -180,7 +148,7 @@ def detail(picture: ByteArray, size: int) -> Detail:
     return fine, by_x, by_y
 
 
-def _sample(image: Detail, camera: Camera, place: Array, channels: int) -> Array:
+def sample(image: Detail, camera: Camera, place: Array, channels: int) -> Array:
     """(N, channels) values of an image at the projections of (N, 3) points in the camera."""
     import cv2
 
@@ -200,7 +168,7 @@ def _texture(camera: Camera, poses: Poses, points: Array, frames: Frames) -> Fac
     for index, picture in enumerate(frames()):
         if index in rows:
             place = points @ poses.rotation[index].T + poses.translation[index]
-            values.append(_sample(detail(picture, camera.width), camera, place, 1)[:, 0])
+            values.append(sample(detail(picture, camera.width), camera, place, 1)[:, 0])
     stack = np.stack(values)
     middle = np.median(stack, 0)
     spread = 1.4826 * np.median(np.abs(stack - middle), 0)
@@ -231,7 +199,7 @@ def _align_all(camera: Camera, poses: Poses, texture: FaceTexture, frames: Frame
         first = 0.0
         for step in range(_STEPS + 1):
             place = texture.points @ turn.T + move
-            residual, weight, cost = _residual(_sample(image, camera, place, 1)[:, 0], texture)
+            residual, weight, cost = _residual(sample(image, camera, place, 1)[:, 0], texture)
             first = cost if step == 0 else first
             if step == _STEPS:
                 break
@@ -254,7 +222,7 @@ def _jacobian(
 ) -> tuple[Array, Array]:
     """Derivative of the seen values by the pose (N, 6) and by the points' depth (N,)."""
     place = texture.points @ turn.T + move
-    slope = _sample(image, camera, place, 3)[:, 1:]
+    slope = sample(image, camera, place, 3)[:, 1:]
     by_place = (slope[..., None] * point_jacobian(camera, place)).sum(1)
     jacobian = np.concatenate([np.cross(place - move, by_place), by_place], -1)
     return jacobian.astype(np.float32), by_place @ turn[:, 2]

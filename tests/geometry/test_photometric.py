@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from nerf_talker.geometry import mesh
+from nerf_talker.geometry.agreement import forehead_change
 from nerf_talker.geometry.bundle import Poses, project
-from nerf_talker.geometry.headshape import OUTER_EYE_DISTANCE
-from nerf_talker.geometry.photometric import (
+from nerf_talker.geometry.facepoints import (
     BROW_CLEARANCE,
-    detail,
-    refine_on_pictures,
+    FOREHEAD_CLEARANCE,
+    forehead_points,
     surface_points,
 )
+from nerf_talker.geometry.headshape import OUTER_EYE_DISTANCE
+from nerf_talker.geometry.photometric import detail, refine_on_pictures
 from nerf_talker.geometry.rotation import logarithm
 from nerf_talker.types import Camera
 
@@ -98,7 +100,7 @@ def test_points_avoid_lids_mouth_and_brows():
     assert points[:, 1].min() > shape[list(mesh.EYE_CORNERS), 1].mean() - BROW_CLEARANCE - 1e-9
 
 
-def test_brows_lie_above_the_clearance():
+def test_brows_lie_between_the_clearances():
     brows = [70, 63, 105, 66, 107, 300, 293, 334, 296, 336]
     with resources.files("nerf_talker.data").joinpath("sample_face.npz").open("rb") as stream:
         face = np.load(stream)["vertices"] * [0.01, -0.01, -0.01]
@@ -106,6 +108,10 @@ def test_brows_lie_above_the_clearance():
     face *= OUTER_EYE_DISTANCE / np.linalg.norm(eyes[0] - eyes[1])
     top = face[list(mesh.EYE_CORNERS), 1].mean() - BROW_CLEARANCE
     assert face[brows, 1].max() < top
+    points = forehead_points(face)
+    bottom = face[list(mesh.EYE_CORNERS), 1].mean() - FOREHEAD_CLEARANCE
+    assert len(points) > 100 and points[:, 1].max() < bottom
+    assert bottom < face[brows, 1].min() + 0.004
 
 
 def test_detail_forgets_slow_shading():
@@ -113,3 +119,16 @@ def test_detail_forgets_slow_shading():
     fine, by_x, by_y = detail(ramp, 256)
     assert np.abs(fine[64:-64, 64:-64]).max() < 2
     assert by_x.shape == by_y.shape == (256, 256)
+
+
+def test_the_forehead_is_steadier_with_truer_poses(texture):
+    shape, truth = plane_head(), head_motion(FRAMES)
+    wander = np.zeros((FRAMES, 6))
+    tracks = [truth]
+    for size in (0.0006, 0.0012):
+        wander[:, 3] = size * np.sin(np.arange(FRAMES) / 2.0)
+        tracks.append(truth.moved(wander))
+    seen = np.ones(FRAMES, bool)
+    true, near, far = forehead_change(CAMERA, tracks, shape, seen, lambda: pictures(truth, texture))
+    assert true < 0.8 * near < 0.8 * far
+    assert forehead_change(CAMERA, tracks, shape * [1, 0.2, 1], seen, lambda: iter(())) == [0, 0, 0]

@@ -42,6 +42,16 @@ def test_wandering_landmarks_send_the_tracker_to_the_pictures(tracked, monkeypat
     assert tracked(poses="landmarks")[0]["aligned_to"] == "landmarks"
 
 
+def test_poses_that_shake_the_forehead_are_not_used(tracked, monkeypatch):
+    monkeypatch.setattr(tracking, "EXACT_LANDMARKS", 0.0)
+    _, landmarks = tracked(poses="landmarks")
+    monkeypatch.setattr(tracking, "forehead_change", lambda *_: [1.0, 1.2])
+    notes, found = tracked()
+    assert notes["aligned_to"] == "landmarks" and notes["forehead_change"] == 1.2
+    assert "less steady (1.2 instead of 1.0 grey levels)" in notes["warnings"][0]
+    np.testing.assert_array_equal(found["head_to_camera"], landmarks["head_to_camera"])
+
+
 def test_pnp_poses_are_those_of_each_frame_alone(tracked, copied):
     notes, arrays = tracked(poses="pnp")
     rigid = list(mesh.RIGID)
