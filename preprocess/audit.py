@@ -20,6 +20,7 @@ from nerf_talker.preprocess import audit_face, audit_scene
 from nerf_talker.preprocess.avsync import estimate_offset
 from nerf_talker.preprocess.findings import Finding, graded
 from nerf_talker.preprocess.glance import Glance, glance
+from nerf_talker.preprocess.hdr import can_convert
 from nerf_talker.preprocess.models import check_model_folder
 from nerf_talker.types import FloatArray
 
@@ -56,7 +57,8 @@ def audit(clip: Path, models: Path | None = None, show: bool = False) -> Audit:
     """
     check_model_folder(models)
     seen = glance(clip, models, show)
-    findings = [_length(seen), _rate(seen), *audit_face.grade(seen), *audit_scene.grade(seen)]
+    findings = [_length(seen), _rate(seen), *_colours(seen)]
+    findings += [*audit_face.grade(seen), *audit_scene.grade(seen)]
     return Audit(seen, findings + _sound(clip, seen))
 
 
@@ -85,6 +87,14 @@ def _rate(seen: Glance) -> Finding:
         return Finding("frame rate", value, "warn", cure, round(fps, 3))
     cure = "record with 25 fps or more; lips will lag"
     return graded("frame rate", value, seen.info.fps or fps, (20, -inf), cure)
+
+
+def _colours(seen: Glance) -> list[Finding]:
+    """Only of recordings in high dynamic range."""
+    if not seen.info.high_dynamic_range:
+        return []
+    value = "HDR, converted" if can_convert() else "HDR, which this PyAV cannot convert"
+    return [Finding("colours", value, "warn", "record in SDR: what is brighter is cut off")]
 
 
 def _sound(clip: Path, seen: Glance) -> list[Finding]:

@@ -116,6 +116,7 @@ def panned(thumbs):
         (replace(glance_of(), times=np.delete(glance_of().times, range(50, 60))), "frame rate",
          "warn"),
         (replace(glance_of(), info=VideoInfo(2000, 80.0, FPS, False)), "sound", "fail"),
+        (replace(glance_of(), info=VideoInfo(2000, 80.0, FPS, True, True)), "colours", "warn"),
         (thumbs_with(flickering), "flicker", "warn"),
         (thumbs_with(lambda t: t * np.linspace(0.8, 1.1, len(t))[:, None, None]), "light drift",
          "warn"),

@@ -81,3 +81,21 @@ def test_what_is_supplied_for_the_clip_is_used_for_a_part_of_it(copied, tiny):
         np.load(scratch / "work/landmarks.npz") as new,
     ):
         np.testing.assert_array_equal(new["landmarks"], old["landmarks"][20:-10])
+
+
+def test_a_gap_with_a_cut_in_it_is_held_on_both_sides(copied, tiny):
+    path = copied / "work" / "clip.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "splices": [30]}))
+    marks = np.load(tiny.landmarks)["landmarks"]
+    marks[24:36] = np.nan
+    np.savez(copied.parent / "gaps.npz", landmarks=marks)
+    chosen = options(tiny, landmarks=copied.parent / "gaps.npz")
+    notes = landmarks.STAGE.run(
+        StageContext(tiny.clip, copied, copied / "again", chosen, Journey())
+    )
+    with np.load(copied / "again" / "work/landmarks.npz") as found:
+        points = found["landmarks"]
+    assert (points[23:30] == points[23]).all() and (points[30:37] == points[36]).all()
+    assert not np.allclose(points[23], points[36])
+    assert notes["splices"] == [30] and notes["interpolated"] == 0 and notes["missing"] == 12
