@@ -75,7 +75,7 @@ def gain_to_level(levels: FloatArray, level: float) -> float:
         level: Wanted, as :func:`speech_level` gives it.
     """
     own = float(np.percentile(levels, SPEECH_PERCENTILE))
-    if not np.isfinite(level) or own < QUIETEST_SPEECH_DB:
+    if not np.isfinite(level) or not own >= QUIETEST_SPEECH_DB:  # NaN too
         return 1.0
     change = np.clip(level - own, -LARGEST_CHANGE_DB, LARGEST_CHANGE_DB)
     return float(10 ** (change / 20))

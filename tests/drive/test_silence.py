@@ -91,6 +91,8 @@ def test_sound_is_brought_to_the_level_that_was_learned():
     for factor in (0.3, 1, 2.5):
         assert speech_level(at_level(sound * factor, -20.0)) == pytest.approx(-20, abs=0.1)
     assert at_level(sound, np.inf) is sound
+    broken = np.where(np.arange(len(sound)) == 9000, np.nan, sound)
+    assert at_level(broken, -20.0) is broken, "the extractor says where it is broken"
     silent = noise(RATE, -60)
     assert at_level(silent, -20.0) is silent, "noise is not brought up to speech's level"
 
