@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from nerf_talker.drive.coding import TRANSPARENT
+from nerf_talker.drive.pixels import wide_blur
 from nerf_talker.drive.source_clip import SourceClip
 from nerf_talker.errors import InputError
 from nerf_talker.types import ByteArray, FigureFrame, FloatArray, PortraitFrame
@@ -190,7 +191,7 @@ def _spread(colour: FloatArray, alpha: FloatArray) -> FloatArray:
     given = np.concatenate([colour * known, known], -1).astype(np.float32)
     result, missing = colour * known, 1 - known
     for sigma in (1.5, 6.0, 24.0):
-        wide = cv2.GaussianBlur(given, (0, 0), sigma * pixel)
+        wide = wide_blur(given, sigma * pixel)
         found = missing * (wide[..., 3:] > 0.02)
         result = result + found * wide[..., :3] / np.maximum(wide[..., 3:], 0.02)
         missing = missing - found

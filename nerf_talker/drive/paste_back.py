@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nerf_talker.drive.original import Original
+from nerf_talker.drive.pixels import wide_blur
 from nerf_talker.types import ByteArray, FloatArray, PortraitFrame
 
 # In widths of the crop: how far the mask goes on around the head, over what it fades, and how
@@ -126,10 +127,8 @@ def _how(wanted: int, given: int) -> int:
 
 def _difference(found: FloatArray, mask: FloatArray) -> FloatArray:
     """(h, w, 3) smooth continuation of a difference known where the mask fades."""
-    import cv2
-
     unlike = np.abs(found).max(-1, keepdims=True) / _ALIKE
     weight = (mask * (1 - mask))[..., None] * np.exp(-(unlike**2))
     known = np.concatenate([found * weight, weight], -1).astype(np.float32)
-    wide = cv2.GaussianBlur(known, (0, 0), MATCHED * mask.shape[1])
+    wide = wide_blur(known, MATCHED * mask.shape[1])
     return np.asarray(wide[..., :3] / (wide[..., 3:] + 1e-4), np.float32)
