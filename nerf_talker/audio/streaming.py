@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -96,6 +96,10 @@ def feature_stream(extractor: Extractor) -> FeatureStream:
     )
 
 
+Watch = Callable[[Iterable[FloatArray]], Iterable[FloatArray]]
+"""Walks through the blocks of a sound and may show how far it is."""
+
+
 def levels_of_file(path: Path) -> FloatArray:
     """(blocks,) levels of a sound file, as :func:`nerf_talker.audio.quality.block_levels` of it.
 
@@ -111,7 +115,7 @@ def levels_of_file(path: Path) -> FloatArray:
 
 
 def features_of_file(
-    extractor: Extractor, path: Path, gain: float = 1.0
+    extractor: Extractor, path: Path, gain: float = 1.0, watch: Watch = iter
 ) -> tuple[AudioFeatures, float]:
     """Features of a sound file, held on disk so that an hour needs the memory of a minute.
 
@@ -119,6 +123,7 @@ def features_of_file(
         extractor: Whose.
         path: Any container with a sound track.
         gain: Factor on the sound.
+        watch: Shows progress where it takes long.
 
     Returns:
         The features and the sound's length in seconds.
@@ -131,7 +136,7 @@ def features_of_file(
         return extractor.features(samples * np.float32(gain)), len(samples) / RATE
     stream, heard, rows = feature_stream(extractor), 0, 0
     with tempfile.TemporaryFile() as spilt:
-        for block in _blocks(path):
+        for block in watch(_blocks(path)):
             heard += len(block)
             made = stream.push(block * np.float32(gain))
             rows += len(made)

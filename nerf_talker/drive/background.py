@@ -175,9 +175,9 @@ def figure_of(frame: PortraitFrame) -> FloatArray:
     if not isinstance(frame, FigureFrame):
         raise ValueError("the frame was rendered without its figure")
     alpha = frame.figure[..., 3:]
-    colour = np.clip(frame.figure[..., :3] / np.maximum(alpha, _LEAST), 0, 1)
-    wanted = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1)
-    return np.concatenate([_spread(colour, wanted[..., 0]), wanted], -1).astype(np.float32)
+    colour = np.clip(frame.figure[..., :3] / np.maximum(alpha, _LEAST), 0, 1).astype(np.float32)
+    wanted = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1).astype(np.float32)
+    return np.concatenate([_spread(colour, wanted[..., 0]), wanted], -1)
 
 
 def _spread(colour: FloatArray, alpha: FloatArray) -> FloatArray:

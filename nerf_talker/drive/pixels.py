@@ -59,15 +59,18 @@ STANDARD = ColourTags()
 """BT.709 in limited range, what players expect of a video."""
 
 
-def bytes_of(picture: FloatArray, frame: int) -> ByteArray:
-    """(H, W, C) float in [0, 1] as uint8.
+def bytes_of(picture: FloatArray | ByteArray, frame: int) -> ByteArray:
+    """(H, W, C) float in [0, 1] as uint8; what is uint8 stays as it is.
 
     Raises:
         AvatarError: The picture holds a value that is not a finite number.
     """
-    if not np.isfinite(picture).all():
+    if picture.dtype == np.uint8:
+        return np.asarray(picture, np.uint8)
+    values = np.asarray(picture, np.float32)
+    if not np.isfinite(values).all():
         raise AvatarError(f"frame {frame} of the rendering is not finite; train again")
-    return np.asarray(np.round(np.clip(picture, 0, 1) * 255), np.uint8)
+    return np.asarray(np.round(np.clip(values, 0, 1) * 255), np.uint8)
 
 
 def video_frame(picture: ByteArray, pixels: str, tags: ColourTags) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -115,14 +114,18 @@ def speech_source(
         InputError: The speech cannot be read or is empty.
         AvatarError: The avatar was trained on other speech features.
     """
-    features, openness = heard_speech(avatar, speech, audio_features, fps)
+    features, openness = heard_speech(avatar, speech, audio_features, fps, quiet)
     poses = avatar.poses.to("cpu")
     poses = replace(poses, fps=fps or poses.fps)
     return SpeechSource(avatar.talker, poses, features, openness)
 
 
 def heard_speech(
-    avatar: Avatar, speech: Path, audio_features: str | None = None, fps: float | None = None
+    avatar: Avatar,
+    speech: Path,
+    audio_features: str | None = None,
+    fps: float | None = None,
+    quiet: bool = True,
 ) -> tuple[AudioFeatures, FloatArray]:
     """A sound file as the avatar hears it: as loud as its own speech was.
 
@@ -131,6 +134,7 @@ def heard_speech(
         speech: Any container with a sound track.
         audio_features: Where the features come from, if from the user's files.
         fps: Frames per second; None for the avatar's.
+        quiet: No progress bar.
 
     Returns:
         The features, and (T,) how much each frame's mouth opens for them.
@@ -143,7 +147,11 @@ def heard_speech(
     rate = fps or avatar.poses.fps
     levels = levels_of_file(speech)
     gain = gain_to_level(levels, float(avatar.talker.audio.level))
-    features, seconds = features_of_file(extractor, speech, gain)
+
+    def watch(blocks: Iterable[FloatArray]) -> Iterable[FloatArray]:
+        return tqdm(blocks, extractor.name, disable=quiet, leave=False)
+
+    features, seconds = features_of_file(extractor, speech, gain, watch)
     frames = round(seconds * rate)
     if frames < 1:
         raise InputError(f"{speech}: shorter than one video frame; give at least {1 / rate:.2f} s")
@@ -197,9 +205,7 @@ def render_source(
         behind = scene(begun)
 
         def finish(made: tuple[int, PortraitFrame]) -> None:
-            picture = behind.picture(made[1], made[0])
-            if picture.dtype != np.uint8:
-                picture = bytes_of(picture, made[0])
+            picture = bytes_of(behind.picture(made[1], made[0]), made[0])
             sink.write(draw_visible_mark(picture) if options.visible_mark else picture)
 
         bar = tqdm(total=frames, initial=begun, desc="render", unit="frame", disable=quiet)

@@ -89,9 +89,7 @@ class SpeechVideo:
         Raises:
             AvatarError: The picture holds a value that is not a finite number.
         """
-        if picture.dtype.kind == "f":
-            picture = bytes_of(picture, self.frames)
-        frame = video_frame(picture, self.coding.pixels, self.tags)
+        frame = video_frame(bytes_of(picture, self.frames), self.coding.pixels, self.tags)
         if self._container is None:
             self._open(frame.height, frame.width)
         frame.pts = self.frames % self.part

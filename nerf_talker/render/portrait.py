@@ -45,8 +45,8 @@ class PortraitRenderer:
         self.camera, self.background = camera, _resized(talker.background, camera)
         device = talker.background.device
         self.pixels = image_pixels(camera.height, camera.width).to(device)
-        size = torch.tensor([camera.width, camera.height], device=device)
-        self.points = (self.pixels.flip(-1) + 0.5) / size
+        extent = torch.tensor([camera.width, camera.height], device=device)
+        self.points = (self.pixels.flip(-1) + 0.5) / extent
         self.bounds = talker.occupancy.bounds()
         self.fused = FusedRenderer.of(talker)
 

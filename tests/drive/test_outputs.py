@@ -213,6 +213,28 @@ def test_what_cannot_be_is_said_in_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_damaged_sound_and_a_newer_avatar_are_named(ellipse_run, speech, tmp_path, capsys):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    damaged = tmp_path / "damaged.wav"
+    damaged.write_bytes(speech.read_bytes()[:30] + b"\xff" * 200)
+    with safe_open(ellipse_run / "avatar.safetensors", framework="pt") as archive:
+        header = json.loads(archive.metadata()["nerf_talker"]) | {"format": 99}
+        tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+    newer = tmp_path / "newer.safetensors"
+    save_file(tensors, newer, {"nerf_talker": json.dumps(header)})
+    for avatar, sound, sentence in (
+        (ellipse_run, damaged, "damaged.wav: "),
+        (newer, speech, "made by a newer version (format 99"),
+    ):
+        out = tmp_path / "out.mp4"
+        assert main(["render", str(avatar), "--audio", str(sound), "-o", str(out)]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and sentence in error and error.count("\n") == 1
+        assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))
+
+
 def test_transparency_survives_in_vp9(tmp_path, speech):
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[..., :3] = (200, 60, 40)

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from nerf_talker.errors import WeightsError
 from nerf_talker.losses import (
     dissimilarity,
-    gate_sparsity,
     gradient_pyramid,
     lip_consistency,
     neighbour_distance,
@@ -73,11 +72,6 @@ def test_perception_of_flat_patches_has_a_finite_slope(network):
     flat = torch.zeros(1, 3, 48, 48, requires_grad=True)
     network.dissimilarity(flat, torch.ones(1, 3, 48, 48)).sum().backward()
     assert bool(torch.isfinite(flat.grad).all())
-
-
-def test_gates_count_where_they_have_nothing_to_do():
-    gates = torch.tensor([[0.9, 0.2], [0.9, 0.2]])
-    assert gate_sparsity(gates, torch.tensor([True, False])).tolist() == pytest.approx([0.2, 0.9])
 
 
 def test_neighbours_that_agree_cost_nothing():

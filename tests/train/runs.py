@@ -6,7 +6,7 @@ from nerf_talker.experiment import load_config
 from nerf_talker.train.run_folder import RunFolder
 from nerf_talker.train.trainer import Trainer
 
-QUICK = {"audio": {"steps": 3}, "torso": {"steps": 2, "pixels": 256, "frames": 4}}
+QUICK = {"torso": {"steps": 2, "pixels": 256, "frames": 4}}
 """Settings for runs whose sound and torso do not matter."""
 
 
