@@ -10,22 +10,21 @@ from pathlib import Path
 RESUME = "resume.txt"
 
 
-def begin_parts(folder: Path, resume: str | None, names: Iterable[str]) -> int:
-    """Make the folder ready; parts made for something else are thrown away.
+def begin_parts(folder: Path, made_of: str, go_on: bool, names: Iterable[str]) -> int:
+    """Make the folder ready; parts made of something else are thrown away.
 
     Args:
         folder: Where parts lie.
-        resume: What they depend on; None for a fresh start that cannot be gone on with.
+        made_of: What they depend on; kept beside them.
+        go_on: Use those that are there, rather than beginning anew.
         names: Of the parts in order, without end.
 
     Returns:
         How many parts, from the first on, can be used.
     """
     note = folder / RESUME
-    if resume is None or not note.is_file() or note.read_text(encoding="utf-8") != resume:
+    if not go_on or not note.is_file() or note.read_text(encoding="utf-8") != made_of:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    if resume is None:
-        return 0
-    note.write_text(resume, encoding="utf-8")
+    note.write_text(made_of, encoding="utf-8")
     return sum(1 for _ in takewhile(lambda name: (folder / name).is_file(), names))

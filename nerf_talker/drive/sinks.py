@@ -60,7 +60,8 @@ class PngFolder:
         sound: Path,
         fps: float,
         provenance: Provenance | None,
-        resume: str | None = None,
+        made_of: str = "",
+        resume: bool = False,
     ) -> None:
         """Nothing is written before the ``with`` block.
 
@@ -69,11 +70,12 @@ class PngFolder:
             sound: Any container with an audio stream; kept as ``sound.wav``.
             fps: Pictures per second.
             provenance: What the pictures and ``provenance.json`` say; None for nothing.
-            resume: As of :class:`nerf_talker.drive.video.SpeechVideo`.
+            made_of: As of :class:`nerf_talker.drive.video.SpeechVideo`.
+            resume: Likewise.
         """
         self.path, self.sound, self.provenance = Path(path), sound, provenance
         self.rate = fps
-        self.resume, self.frames = resume, 0
+        self.made_of, self.resume, self.frames = made_of, resume, 0
         self.folder = self.path.with_name(f".{self.path.name}.parts")
 
     def __enter__(self) -> PngFolder:
@@ -91,7 +93,7 @@ class PngFolder:
                     f"{self.path}: holds {other.name}, which no rendering wrote; name an empty "
                     "folder for the PNG files"
                 )
-        self.frames = begin_parts(self.folder, self.resume, self._names())
+        self.frames = begin_parts(self.folder, self.made_of, self.resume, self._names())
         return self
 
     def _names(self) -> Iterator[str]:
@@ -123,7 +125,7 @@ class PngFolder:
             (self.folder / RESUME).unlink(missing_ok=True)
             shutil.rmtree(self.path, ignore_errors=True)
             os.replace(self.folder, self.path)
-        elif self.resume is None:
+        elif not self.resume:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

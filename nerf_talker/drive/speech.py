@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from nerf_talker.audio.quality import gain_to_level
 from nerf_talker.audio.registry import extractor_of_avatar
 from nerf_talker.audio.streaming import features_of_file, levels_of_file
 from nerf_talker.drive.background import PLATE, Background, make_background
-from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec, video_coding
+from nerf_talker.drive.coding import chosen_codec
+from nerf_talker.drive.opening import open_sink
 from nerf_talker.drive.options import PLAIN, RenderOptions
 from nerf_talker.drive.original import Original, PinnedSource, open_original
 from nerf_talker.drive.paste_back import PasteBack
-from nerf_talker.drive.pixels import STANDARD, ColourTags, bytes_of
-from nerf_talker.drive.provenance import draw_visible_mark, provenance_of
+from nerf_talker.drive.pixels import STANDARD, bytes_of
+from nerf_talker.drive.provenance import draw_visible_mark
 from nerf_talker.drive.silence import openness_of_levels
-from nerf_talker.drive.sinks import Behind, FrameSink, PngFolder, RawFrames
+from nerf_talker.drive.sinks import Behind
 from nerf_talker.drive.source import DrivingSource, SpeechSource
 from nerf_talker.drive.source_clip import SourceClip
-from nerf_talker.drive.video import SpeechVideo
 from nerf_talker.errors import ConfigError, InputError
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import Avatar
@@ -242,59 +239,9 @@ def _original(avatar: Avatar, options: RenderOptions) -> Original | None:
     return open_original(avatar, options.paste_back, options.dataset)
 
 
-def open_sink(
-    avatar: Avatar,
-    source: DrivingSource,
-    sound: Path,
-    out: str | Path,
-    options: RenderOptions,
-    tags: ColourTags = STANDARD,
-) -> FrameSink:
-    """What takes the pictures.
-
-    Args:
-        avatar: Whose pictures.
-        source: What moves it.
-        sound: Any container with a sound track.
-        out: What to write.
-        options: How.
-        tags: How a video's colours are coded.
-
-    Raises:
-        InputError: The output cannot be written as asked for.
-        ConfigError: Options that contradict.
-    """
-    codec = chosen_codec(out, options)
-    provenance = provenance_of(avatar) if options.mark else None
-    if str(out) == STANDARD_OUTPUT:
-        if options.resume:
-            raise ConfigError("--resume: frames on standard output cannot be gone on with")
-        return RawFrames(sys.stdout.buffer, codec, source.fps, provenance)
-    resume = _resume_text(avatar, source, sound, options) if options.resume else None
-    if codec == "png":
-        return PngFolder(Path(out), sound, source.fps, provenance, resume)
-    said = provenance.tags() if provenance else {}
-    coding = video_coding(Path(out), options)
-    return SpeechVideo(Path(out), sound, source.fps, said, coding, tags, resume)
-
-
 def _check_size(size: int | None, trained: int) -> None:
     if size is not None and not SMALLEST_SIZE <= size <= LARGEST_SCALE * trained:
         raise ConfigError(
             f"--size {size}: this avatar was trained at {trained} pixels and renders from "
             f"{SMALLEST_SIZE} to {LARGEST_SCALE * trained}"
         )
-
-
-def _resume_text(avatar: Avatar, source: DrivingSource, sound: Path, options: RenderOptions) -> str:
-    """All that frames depend on: the avatar, the sound, the motion at some places, the options."""
-    digest = hashlib.sha256()
-    with sound.open("rb") as content:
-        while piece := content.read(1 << 20):
-            digest.update(piece)
-    for place in sorted({0, len(source) // 3, 2 * len(source) // 3, len(source) - 1}):
-        driven = source.chunk(place, place + 1)
-        for value in vars(driven).values():
-            digest.update(value.numpy().tobytes() if torch.is_tensor(value) else b"")
-    whom = provenance_of(avatar).avatar
-    return f"{whom} {digest.hexdigest()} {len(source)} frames at {source.fps} {options}\n"

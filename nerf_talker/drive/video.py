@@ -43,7 +43,8 @@ class SpeechVideo:
         mark: dict[str, str],
         coding: Coding | None = None,
         tags: ColourTags = STANDARD,
-        resume: str | None = None,
+        made_of: str = "",
+        resume: bool = False,
         part: int = PART,
     ) -> None:
         """Nothing is opened before the ``with`` block.
@@ -55,8 +56,9 @@ class SpeechVideo:
             mark: Metadata of the file, e.g. that it is synthetic.
             coding: Encoder and container; None goes by the path's ending.
             tags: How colours are coded.
-            resume: What the frames depend on: finished parts are kept when the writing stops, and
-                those of an earlier writing with the same text are used. None does neither.
+            made_of: What the frames depend on, see ``resume``.
+            resume: Use finished parts of an earlier writing, stopped or killed, that were made of
+                the same; and keep them when this one stops.
             part: Frames per part.
 
         Raises:
@@ -65,7 +67,7 @@ class SpeechVideo:
         self.path, self.sound, self.mark, self.tags = Path(path), sound, mark, tags
         self.coding = coding or video_coding(self.path)
         self.rate = Fraction(fps).limit_denominator(1001)
-        self.resume, self.part = resume, part
+        self.made_of, self.resume, self.part = made_of, resume, part
         self.folder = self.path.with_name(f".{self.path.name}.parts")
         self.frames = 0
         self._container: Any = None
@@ -77,7 +79,7 @@ class SpeechVideo:
             raise InputError(f"{self.path}: is a folder; name the video file to write")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         names = (self._name(number).name for number in count())
-        self.frames = self.part * begin_parts(self.folder, self.resume, names)
+        self.frames = self.part * begin_parts(self.folder, self.made_of, self.resume, names)
         return self
 
     def write(self, picture: FloatArray | ByteArray) -> None:
@@ -142,7 +144,7 @@ class SpeechVideo:
                 self._container.close()
                 self._container = None
                 self._name(_OPEN).unlink(missing_ok=True)
-            if kind is None or self.resume is None:
+            if kind is None or not self.resume:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def _join(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 from nerf_talker.cli import main
 from nerf_talker.drive.coding import video_coding
 from nerf_talker.drive.options import RenderOptions
+from nerf_talker.drive.pixels import STANDARD
 from nerf_talker.drive.speech import render_speech
 from nerf_talker.drive.video import SpeechVideo
 from nerf_talker.render.portrait import PortraitRenderer
@@ -23,9 +24,9 @@ def shade(number):
     return np.full((16, 16, 3), 60 + abs(number * 6 % 240 - 120), np.uint8)
 
 
-def write(path, sound, fps, frames, part, stop=None, resume=None, codec="auto"):
+def write(path, sound, fps, frames, part, stop=None, made_of="", resume=False, codec="auto"):
     coding = video_coding(path, RenderOptions(codec=codec))
-    with SpeechVideo(path, sound, fps, {}, coding, resume=resume, part=part) as video:
+    with SpeechVideo(path, sound, fps, {}, coding, STANDARD, made_of, resume, part) as video:
         begun = video.frames
         for number in range(begun, frames):
             if number == stop:
@@ -82,9 +83,9 @@ def test_a_stopped_writing_goes_on(tmp_path, stop):
     given = (sound, 25, 200, PART)
     write(tmp_path / "whole.mp4", *given)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "a.mp4", *given, stop=stop, resume="same")
+        write(tmp_path / "a.mp4", *given, stop=stop, resume=True)
     assert not (tmp_path / "a.mp4").exists()
-    assert write(tmp_path / "a.mp4", *given, resume="same") == stop // PART * PART
+    assert write(tmp_path / "a.mp4", *given, resume=True) == stop // PART * PART
     np.testing.assert_array_equal(pictures(tmp_path / "a.mp4"), pictures(tmp_path / "whole.mp4"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.wav", "whole.mp4"]
 
@@ -93,11 +94,22 @@ def test_parts_of_something_else_are_not_used(tmp_path):
     sound = write_tone(tmp_path / "a.wav", 8)
     given = (tmp_path / "a.mp4", sound, 25, 200, PART)
     with pytest.raises(KeyboardInterrupt):
-        write(*given, stop=120, resume="one")
-    assert write(*given, resume="other") == 0
+        write(*given, stop=120, made_of="one", resume=True)
+    assert write(*given, made_of="other", resume=True) == 0
     with pytest.raises(KeyboardInterrupt):
         write(*given, stop=120)
     assert not list(tmp_path.glob(".*")), "without --resume nothing stays"
+
+
+def test_a_killed_writing_goes_on_though_nobody_asked_before(tmp_path):
+    sound = write_tone(tmp_path / "a.wav", 8)
+    killed = SpeechVideo(tmp_path / "a.mp4", sound, 25, {}, part=PART)
+    killed.__enter__()
+    for number in range(70):
+        killed.write(shade(number))
+    del killed  # as a killed process leaves it: nobody closes it
+    assert write(tmp_path / "a.mp4", sound, 25, 200, PART, resume=True) == PART
+    assert len(pictures(tmp_path / "a.mp4")) == 200
 
 
 class Stopped:
