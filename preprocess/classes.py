@@ -13,7 +13,14 @@ import numpy as np
 
 from nerf_talker.data.labels import HEAD_LABELS, TORSO_LABELS, Label, is_head
 from nerf_talker.preprocess.features import Feature, features_of
-from nerf_talker.preprocess.headmask import FACE_CORE, PERSON_EDGE, HeadFrame, outline
+from nerf_talker.preprocess.headmask import (
+    FACE_CORE,
+    PERSON_EDGE,
+    HeadFrame,
+    largest_part,
+    outline,
+    parts_of,
+)
 from nerf_talker.types import BoolArray, ByteArray, FloatArray
 
 # Loose bits of torso smaller than this share of the picture are mistakes.
@@ -107,7 +114,7 @@ def classes_of(
     rest = np.where(body, Label.TORSO, Label.BACKGROUND).astype(np.uint8)
     low, high = _NECK_ROWS
     near = (np.abs(across) < _NECK_SIDE) & (down > low) & (down < high)
-    rest[_largest(body & near & ~inside & tones.skin)] = Label.NECK
+    rest[largest_part(body & near & ~inside & tones.skin)] = Label.NECK
     return Classes(head, rest, features)
 
 
@@ -187,12 +194,12 @@ def label_map(matte: FloatArray, classes: Classes) -> ByteArray:
 
 def _large_parts(mask: BoolArray) -> BoolArray:
     """``mask`` without its small islands."""
-    import cv2
-
-    _, islands, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_TORSO_PART * mask.size
+    where, numbers, sizes = parts_of(mask)
+    large = sizes >= SMALLEST_TORSO_PART * mask.size
     large[0] = False
-    return np.asarray(large[islands])
+    kept = np.zeros_like(mask)
+    kept[where] = large[numbers]
+    return kept
 
 
 def _closed(mask: BoolArray) -> BoolArray:
@@ -203,15 +210,3 @@ def _closed(mask: BoolArray) -> BoolArray:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc)
     return np.asarray(closed > 0)
-
-
-def _largest(mask: BoolArray) -> BoolArray:
-    """The largest connected part of ``mask``."""
-    import cv2
-
-    count, islands, stats, _ = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=4
-    )
-    if count < 2:
-        return mask
-    return np.asarray(islands == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))

@@ -179,15 +179,43 @@ def hair_from_person(person: FloatArray, landmarks: FloatArray) -> FloatArray:
     return np.asarray(person * around * (1 - np.maximum(face, wide * _ear_rows(down))), np.float32)
 
 
+def parts_of(mask: BoolArray) -> tuple[tuple[slice, slice], Array, Array]:
+    """Connected parts of a mask: the part of the picture they lie in, their numbers, their sizes.
+
+    Args:
+        mask: (S, S).
+
+    Returns:
+        Rows and columns that hold all of the mask; (rows, columns) numbers of the parts there, from
+        1, 0 outside; (N + 1,) pixels of each.
+    """
+    import cv2
+
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), np.int32), np.zeros(1, np.int32)
+    where = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    inside = mask[where].astype(np.uint8)
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
+    return where, numbers, stats[:, cv2.CC_STAT_AREA]
+
+
+def largest_part(mask: BoolArray) -> BoolArray:
+    """The largest connected part of (S, S) ``mask``."""
+    where, numbers, sizes = parts_of(mask)
+    kept = np.zeros_like(mask)
+    if len(sizes) > 1:
+        kept[where] = numbers == 1 + int(np.argmax(sizes[1:]))
+    return kept
+
+
 def _without_holes(matte: FloatArray) -> FloatArray:
     """One connected head: enclosed holes filled, loose islands dropped."""
     import cv2
 
-    solid = (matte > 0.5).astype(np.uint8)
-    count, islands, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=4)
-    if count > 1:
-        largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-        solid = (islands == largest).astype(np.uint8)
+    parts = matte > 0.5
+    solid = largest_part(parts).astype(np.uint8)
+    if parts.any():
         # The soft edge of the head stays, the soft edge of an island goes with it.
         reach = cv2.dilate(solid, np.ones((_SOFT_EDGE, _SOFT_EDGE), np.uint8))
         matte = np.where(reach > 0, matte, 0)
