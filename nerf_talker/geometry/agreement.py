@@ -41,8 +41,9 @@ def forehead_change(
     if not len(points):
         return [0.0] * len(tracks)
     small = camera.scaled(min(camera.width, WORKING_SIZE))
-    rows = np.flatnonzero(seen)
-    rows = set(rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_FRAMES)).astype(int)])
+    faces = np.flatnonzero(seen)
+    picked = np.linspace(0, len(faces) - 1, min(len(faces), _MOST_FRAMES)).astype(int)
+    rows = set(faces[picked].tolist())
     shown: list[list[Array]] = [[] for _ in tracks]
     for index, picture in enumerate(frames()):
         if index in rows:
