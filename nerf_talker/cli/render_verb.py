@@ -27,7 +27,7 @@ def run(argv: list[str]) -> int:
         output: Annotated[str, tyro.conf.arg(aliases=("-o",))]
         """What to write: a .mp4, .mov, .mkv or .webm, a folder for PNG files (name ending in /),
         or - for frames on standard output (YUV4MPEG2, or RGB bytes with --codec raw)."""
-        shown: tyro.conf.OmitArgPrefixes[OutputArguments]
+        file: tyro.conf.OmitArgPrefixes[OutputArguments]
         motion: tyro.conf.OmitArgPrefixes[MotionArguments]
         audio: Path | None = None
         """Speech: any sound or video file."""
@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     quiet = arguments.quiet or not sys.stderr.isatty()
     avatar = load_avatar(arguments.avatar, str(resolve_device("auto")))
     begun = time.perf_counter()
-    options = arguments.shown.options()
+    options = arguments.file.options()
     chosen_codec(arguments.output, options)  # what cannot be written is said at once
     fps = pasted_rate(options)
     with arguments.motion.sound(arguments.audio) as speech:

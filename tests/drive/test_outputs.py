@@ -235,15 +235,19 @@ def test_a_damaged_sound_and_a_newer_avatar_are_named(ellipse_run, speech, tmp_p
         assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))
 
 
-def test_transparency_survives_in_vp9(tmp_path, speech):
+@pytest.mark.parametrize("name", ["a.webm", "a.mov"])
+def test_transparency_survives_in_a_video(tmp_path, speech, name):
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[..., :3] = (200, 60, 40)
     picture[16:48, 16:48, 3] = 255
-    coding = video_coding(tmp_path / "a.webm", RenderOptions(background="transparent"))
-    with SpeechVideo(tmp_path / "a.webm", speech, 25, {}, coding) as video:
+    coding = video_coding(tmp_path / name, RenderOptions(background="transparent"))
+    with SpeechVideo(tmp_path / name, speech, 25, {}, coding) as video:
         for _ in range(4):
             video.write(picture)
-    found = transparent_pictures(tmp_path / "a.webm")
+    if name == "a.mov":
+        found = pictures(tmp_path / name, "rgba")
+    else:
+        found = transparent_pictures(tmp_path / name)
     assert found.shape == (4, 64, 64, 4)
     assert np.abs(found[2, ..., 3].astype(int) - picture[..., 3]).mean() < 2
     assert np.abs(found[2, 20:44, 20:44, :3].astype(int) - (200, 60, 40)).max() < 12
