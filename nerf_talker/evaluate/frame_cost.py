@@ -19,6 +19,8 @@ import torch
 from torch import nn
 
 from nerf_talker.evaluate.figure_groups import FrameCost
+from nerf_talker.field.conditioning import FilmNetwork
+from nerf_talker.field.head import HeadField
 from nerf_talker.geometry.cameras import pixel_rays
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.render.renderer import sample_rays
@@ -43,7 +45,9 @@ def frame_cost(renderer: PortraitRenderer, driving: Driving) -> FrameCost:
     wait = _waiter(driving.camera_to_head.device)
     condition, encode = _timed(lambda: talker.condition(driving), wait)
     frame, whole = _timed(lambda: next(iter(renderer.frames(driving.select([0])))), wait)
-    _, fused = _timed(lambda: renderer.head(driving.camera_to_head, condition, 0), wait)
+    fused = None
+    if renderer.fused is not None:
+        _, fused = _timed(lambda: renderer.head(driving.camera_to_head, condition, 0), wait)
     (rays, samples), march = _timed(lambda: _march(renderer, driving), wait)
     autocast = torch.autocast(
         rays.origins.device.type, renderer.autocast, enabled=renderer.autocast is not None
@@ -72,7 +76,7 @@ def frame_cost(renderer: PortraitRenderer, driving: Driving) -> FrameCost:
     peak = peak_gflops(driving.camera_to_head.device, renderer.autocast)
     return FrameCost(
         frame_ms=1e3 * whole,
-        head_in_one_call_ms=None if renderer.fused is None else 1e3 * fused,
+        head_in_one_call_ms=None if fused is None else 1e3 * fused,
         encode_ms=1e3 * encode / len(driving),
         march_ms=1e3 * march,
         networks_ms=1e3 * networks,
@@ -86,13 +90,17 @@ def frame_cost(renderer: PortraitRenderer, driving: Driving) -> FrameCost:
     )
 
 
-def flops_per_sample(head: nn.Module) -> int:
+def flops_per_sample(head: HeadField) -> int:
     """Multiplications and additions of the head's linear layers for one sample; 0 if it has none.
 
-    The grid's look-ups, activations and the direction's encoding are not counted.
+    What is computed once per frame is left out: FiLM's network, and what a concatenated code adds
+    to the first layer. The grid's look-ups, activations and the direction's encoding are not
+    counted either.
     """
-    layers = [part for part in head.modules() if isinstance(part, nn.Linear)]
-    return sum(2 * layer.in_features * layer.out_features for layer in layers)
+    nets = [net for net in head.children() if not isinstance(net, FilmNetwork)]
+    layers = [part for net in nets for part in net.modules() if isinstance(part, nn.Linear)]
+    once = head.joined * head.config.hidden if layers else 0
+    return 2 * (sum(layer.in_features * layer.out_features for layer in layers) - once)
 
 
 def peak_gflops(device: torch.device, dtype: torch.dtype | None) -> float:

@@ -91,8 +91,9 @@ class HeadField(nn.Module):
         given = {"mouth": codes, "expression": expressions}
         given["landmarks"] = 0 if landmarks is None else landmarks.width
         code = sum(given[name] for name in config.conditioners)
-        joined = code if "concat" in config.fusion else 0
-        self.density_net = mlp(width + gated_width + joined, hidden, hidden, 1 + config.geometry)
+        self.joined = code if "concat" in config.fusion else 0
+        seen = width + gated_width + self.joined
+        self.density_net = mlp(seen, hidden, hidden, 1 + config.geometry)
         self.colour_net = mlp(config.geometry + SH_WIDTH + config.appearance, hidden, 3)
         self.motion = (
             MotionField(codes, config.motion_hidden, config.motion, mouth[0], mouth[1])

@@ -4,17 +4,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from nerf_talker.evaluate import EvaluateOptions, evaluate_frames
 from nerf_talker.evaluate.crosstalk import change_shares, cross_talk
 from nerf_talker.evaluate.frame_cost import flops_per_sample, frame_cost, peak_gflops
 from nerf_talker.evaluate.probes import probe_talker
+from nerf_talker.field.networks import SAMPLE_BLOCK
 from nerf_talker.geometry.mesh import INNER_LIPS, NOSE_BASE
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import load_avatar
 from nerf_talker.train.driving import dataset_driving
 from tests.evaluate.toy_face import FakeReader, portraits
+from tests.field.compositions import COMPOSITIONS, samples, small_field
 
 FRAMES = range(20, 60)
 
@@ -79,7 +81,7 @@ def test_a_talker_s_steps_are_shared_out(talker, speaking, drive):
 
 
 def test_what_is_not_connected_changes_nothing(talker, speaking):
-    talker.expression.scale.fill_(1e9)
+    talker.expression.scale.fill_(torch.inf)
     found = cross_talk(PortraitRenderer(talker), speaking, FRAMES, "landmarks")
     assert found.expression.change == 0 and found.expression.upper_face is None
     assert found.mouth.change > 0
@@ -89,10 +91,17 @@ def test_without_faces_there_are_no_steps(talker, ellipse):
     assert cross_talk(PortraitRenderer(talker), ellipse, range(20, 21), "audio") is None
 
 
-def test_arithmetic_is_counted_from_the_layers():
-    net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
-    assert flops_per_sample(net) == 2 * (3 * 5 + 5 * 2)
-    assert flops_per_sample(nn.ReLU()) == 0
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_arithmetic_is_what_torch_counts_for_one_sample_more(name):
+    field, counted = small_field(name, torch.float32), []
+    for count in (SAMPLE_BLOCK, 2 * SAMPLE_BLOCK):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            field._layer_by_layer(*samples(count, torch.float32))
+        counted.append(counter.get_total_flops())
+    assert flops_per_sample(field) == (counted[1] - counted[0]) / SAMPLE_BLOCK > 0
+
+
+def test_the_machine_has_a_peak():
     assert peak_gflops(torch.device("cpu"), None) > 0
 
 
