@@ -19,7 +19,7 @@ PARTS = (
 MODULES = "nerf_talker"
 """The package whose own modules, such as its types, count too: not what lies below it."""
 
-_SUFFIXES = {".py", ".h", ".cpp", ".cu", ".npz"}
+_SUFFIXES = {".py", ".h", ".cpp", ".cu", ".npz", ".safetensors"}
 
 
 @lru_cache(maxsize=1)

@@ -83,7 +83,7 @@ def avatar_report(
         avatar=str(run.metadata.get("avatar", "")),
         truth=truth_figures(scene),
         reader=_reader_info(dataset, done, reader.name),
-        sync=None if scene.sync is None else scene.sync.info(),
+        sync=scene.sync.info(),
         crosstalk=None if run.probes is None else run.probes.crosstalk,
         not_measured=_missing(rows, done, instruments, scene, train_seconds, run),
         notes=notes(reader.name, run.drive, bool(scene.lse.curves)),
@@ -103,12 +103,14 @@ def _missing(
         instruments.reader.missing_landmarks,
         "the dataset holds no sound" if scene.heard.energy is None else None,
         None,
-        None if scene.sync is None else scene.sync.missing,
+        scene.sync.missing,
         scene.lse.missing,
         frozenset(n for n, row in done.rows.items() if row.without_face == len(done.frames)),
         frozenset(region for boxes in done.boxes for region in boxes),
     )
     reasons = not_measured(rows, gaps)
+    if "own_torso" not in rows:
+        reasons["own_torso"] = "the frames come without a torso that the clip's track drives"
     if train_seconds is None:
         reasons["speed.train_seconds"] = "the avatar does not state it"
     if run.render_fps is None:

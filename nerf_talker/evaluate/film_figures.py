@@ -34,7 +34,7 @@ class Scene:
         width: Frame width in pixels.
         fps: Frames per second.
         knows_faces: Whether the reader can tell that a frame shows no face.
-        sync: What the lip-sync expert says; None where there is none.
+        sync: What the lip-sync expert says.
         lse: What the user's SyncNet says.
     """
 
@@ -44,7 +44,7 @@ class Scene:
     width: int
     fps: float
     knows_faces: bool
-    sync: SyncVerdict | None = None
+    sync: SyncVerdict = NO_VERDICT
     lse: LseVerdict = NO_LSE
 
 
@@ -75,7 +75,7 @@ def film_figures(film: Film, scene: Scene, name: str) -> FilmFigures:
     energy, speech = scene.heard.curves(gaps)
     known = gaps[np.isfinite(gaps)]
     return {
-        **(scene.sync or NO_VERDICT).figures(name),
+        **scene.sync.figures(name),
         **scene.lse.figures(name),
         "lipgap_std": float(known.std()) if known.size else None,
         "lipgap_range": float(np.ptp(np.quantile(known, (0.05, 0.95)))) if known.size else None,

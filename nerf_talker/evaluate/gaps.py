@@ -101,7 +101,7 @@ class Gaps:
             if self.landmarks is not None:
                 return f"no face landmarks, so there are no regions: {self.landmarks}"
             if row in self.blind:
-                return "no face was found in the truth, so there are no regions"
+                return "no face was found that would place the regions"
             return "the region lies outside the frame"
         sizes = {"ms_ssim": SMALLEST_MS_SSIM}
         sizes |= dict.fromkeys(("lpips", "lpips_vgg", "lpips_face"), SMALLEST_LPIPS)

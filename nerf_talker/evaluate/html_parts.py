@@ -33,6 +33,11 @@ def quiet(text: str) -> str:
     return f"<p class='quiet'>{escape(text)}</p>"
 
 
+def listed(notes: Iterable[str]) -> str:
+    """Notes one below the other."""
+    return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
+
+
 def grid(rows: Sequence[Sequence[str]], headline: int | None = 0) -> str:
     """A table whose first row holds the titles; body row ``headline`` stands out."""
     head, *body = rows

@@ -62,8 +62,8 @@ class KeptFrames:
             drive: What moves the mouth.
         """
         files = DatasetFiles(dataset.root)
-        inputs = [avatar, files.track, files.audio_features, files.frames, files.labels]
-        parts = [__version__, drive, *(_digest(path) for path in inputs)]
+        held = (files.manifest, files.track, files.audio_features, files.frames, files.labels)
+        parts = [__version__, drive, *(_digest(path) for path in (avatar, *held))]
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         self.folder = report_dir / f".frames-{digest[:16]}"
         self._size = dataset.manifest.size

@@ -13,7 +13,15 @@ from nerf_talker.evaluate.charts import Line, chart
 from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.frames_table import frames_csv
 from nerf_talker.evaluate.gallery import Exhibit
-from nerf_talker.evaluate.html_parts import document, fact_table, grid, image, quiet, section
+from nerf_talker.evaluate.html_parts import (
+    document,
+    fact_table,
+    grid,
+    image,
+    listed,
+    quiet,
+    section,
+)
 from nerf_talker.evaluate.lips import LAGS, Series, lag_curve
 from nerf_talker.evaluate.measurement import Measurement
 from nerf_talker.evaluate.metrics.psnr import CEILING
@@ -73,7 +81,7 @@ def _page(report: Report, done: Measurement, scene: Scene) -> str:
         section("Cross-talk", crosstalk_table(report)),
         section("Speed", speed_table(report) + cost_table(report)),
         section("Not measured", missing_table(report)),
-        section("How the figures are made", _notes(report)),
+        section("How the figures are made", listed(report.notes)),
         section("Settings and machine", _facts(report)),
     ]
     return document(f"Evaluation of {report.subject}", _summary(report), "".join(body))
@@ -98,9 +106,10 @@ def _table_note(report: Report) -> str:
     if report.kind == "videos":
         return quiet("own is the predicted video; the truth's own lag and jitter stand below it.")
     return quiet(
-        "own is the talker's picture with nothing pasted in; head only shows its head over the "
-        "true frame. The two rows of training frames cost no training; the truth's own lag and "
-        "jitter are what the others should come to."
+        "own is the talker's picture with nothing pasted in; torso as tracked shows it with the "
+        "clip's own body motion, head only its head over the true frame. The two rows of training "
+        "frames cost no training; the truth's own lag and jitter are what the others should come "
+        "to."
     )
 
 
@@ -176,10 +185,6 @@ def _lag_chart(done: Measurement, scene: Scene) -> str:
     if not lines:
         return quiet("nothing was measured for this chart")
     return chart(LAGS.astype(np.float64), lines, "lag in frames, positive is late", "correlation")
-
-
-def _notes(report: Report) -> str:
-    return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>"
 
 
 def _facts(report: Report) -> str:

@@ -28,7 +28,7 @@ from nerf_talker.evaluate.pair_sync import PairJudges, open_judges, pair_verdict
 from nerf_talker.evaluate.player import Player
 from nerf_talker.evaluate.rows import Heard, Row, TruthFrame
 from nerf_talker.evaluate.schema import ReaderInfo, Report, Speed
-from nerf_talker.evaluate.sound import Sound, log_energy, video_sound
+from nerf_talker.evaluate.sound import Sound, log_energy, sound_notes, video_sound
 from nerf_talker.evaluate.supplied import ReaderFiles
 from nerf_talker.evaluate.sync_report import LseVerdict, SyncVerdict
 from nerf_talker.evaluate.video_file import VideoFile
@@ -46,7 +46,7 @@ class PairOptions:
         pred_landmarks: The user's landmarks of the prediction, None for MediaPipe.
         truth_landmarks: The user's landmarks of the truth, None for MediaPipe.
         workers: Processes, 0 for one per processor.
-        sync_expert: A lip-sync expert that ``evaluate`` left in a dataset's cache, None for none.
+        sync_expert: A lip-sync expert of ours or the dataset folder that holds one; None for none.
         syncnet: SyncNet's published checkpoint, None for none.
         quiet: No progress bar.
     """
@@ -111,6 +111,8 @@ def evaluate_videos(pred: Path, truth: Path, report_dir: Path, options: PairOpti
         frozenset(region for boxes in done.boxes for region in boxes),
     )
     report = _report(job, done, scene, gaps, " and ".join(sorted({r.name for r in readers})))
+    told_first = sound_notes(sound, len(done.frames), fps)
+    report = report.model_copy(update={"notes": [*told_first, *report.notes]})
     write_report(report_dir, report, done, scene)
     store.remove()
     return report
@@ -161,7 +163,7 @@ def _picture_pass(
 def _report(job: PairJob, done: Measurement, scene: Scene, gaps: Gaps, reader: str) -> Report:
     pairing, metrics = job.pairing, row_metrics(done.rows["own"], scene)
     alignment = pairing.described()
-    sync = None if scene.sync is None else scene.sync.info()
+    sync = scene.sync.info()
     reasons = not_measured({"own": metrics}, gaps)
     finished = "the prediction is a finished video"
     for name in ("render_fps", "train_seconds", "preprocess_seconds", "frame"):

@@ -108,7 +108,7 @@ def pair_witness(
     if sound is None:
         return SyncWitness(None, None, "there is no sound")
     if marks is None:
-        return SyncWitness(None, None, "no face landmarks in the truth that would place the mouth")
+        return SyncWitness(None, None, "no face landmarks that would place the mouth")
     return SyncWitness(MouthPlace.learn(marks, list(range(len(marks)))), expert)
 
 

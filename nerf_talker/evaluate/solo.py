@@ -37,7 +37,7 @@ from nerf_talker.evaluate.readers import LipReader
 from nerf_talker.evaluate.rows import Heard
 from nerf_talker.evaluate.schema import Metrics, ReaderInfo, Report, Speed, TruthFigures
 from nerf_talker.evaluate.solo_page import NO_TRUTH, REPORT_FILES, Solo, write_solo
-from nerf_talker.evaluate.sound import log_energy, video_sound
+from nerf_talker.evaluate.sound import log_energy, sound_notes, video_sound
 from nerf_talker.evaluate.speech_expert import heard_opening
 from nerf_talker.evaluate.supplied import ReaderFiles
 from nerf_talker.evaluate.video_file import VideoFile
@@ -111,6 +111,8 @@ def evaluate_video(pred: Path, report_dir: Path, options: SoloOptions) -> Report
     )
     seconds = perf_counter() - start
     report = _report(video, reader, film, scene, networks.missing, seconds)
+    told_first = sound_notes(sound, len(video), video.fps)
+    report = report.model_copy(update={"notes": [*told_first, *report.notes]})
     write_solo(report_dir, Solo(report, film, scene, stills))
     return report
 
@@ -160,7 +162,7 @@ def _report(
     for name in ("render_fps", "train_seconds", "preprocess_seconds", "frame"):
         reasons[f"speed.{name}"] = "the video is finished"
     reasons["crosstalk"] = "the video is finished"
-    sync = None if scene.sync is None else scene.sync.info()
+    sync = scene.sync.info()
     return Report(
         kind="video",
         frames=len(video),
@@ -195,13 +197,12 @@ def _reasons(
     """A reason for every null; whole groups that only a truth could give stand once."""
     blind = bool(np.isnan(film.gap_series()).all())
     silent = "there is no sound" if scene.heard.energy is None else None
-    missing = None if scene.sync is None else scene.sync.missing
     gaps = Gaps(
         networks,
         reader.missing_landmarks,
         silent,
         silent,
-        missing,
+        scene.sync.missing,
         scene.lse.missing,
         frozenset(["own"] if blind else []),
         frozenset(scene.boxes),

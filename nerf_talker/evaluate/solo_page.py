@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,15 @@ from nerf_talker.evaluate.charts import Line, chart
 from nerf_talker.evaluate.film import Film
 from nerf_talker.evaluate.film_figures import Scene
 from nerf_talker.evaluate.frames_table import columns_csv
-from nerf_talker.evaluate.html_parts import document, fact_table, grid, image, quiet, section
+from nerf_talker.evaluate.html_parts import (
+    document,
+    fact_table,
+    grid,
+    image,
+    listed,
+    quiet,
+    section,
+)
 from nerf_talker.evaluate.lips import LAGS, Series
 from nerf_talker.evaluate.metrics.blinks import eye_openness
 from nerf_talker.evaluate.page import REPORT_FILES, write_text
@@ -73,7 +80,7 @@ def _page(solo: Solo) -> str:
         section("Lip-sync expert", "" if report.sync is None else _expert(report.sync)),
         section("Evenly spaced frames", _stills(solo.stills)),
         section("Not measured", _missing(report)),
-        section("How the figures are made", _notes(report)),
+        section("How the figures are made", listed(report.notes)),
         section("Settings and machine", fact_table(facts.items())),
     ]
     summary = (
@@ -130,7 +137,3 @@ def _missing(report: Report) -> str:
     known = {k: why for k, why in report.not_measured.items() if why != NO_TRUTH}
     alone = report.model_copy(update={"not_measured": known})
     return missing_table(alone) + quiet("Nor is anything that compares with a truth (--truth).")
-
-
-def _notes(report: Report) -> str:
-    return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>"

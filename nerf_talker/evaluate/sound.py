@@ -17,6 +17,9 @@ from nerf_talker.evaluate.video_file import VideoFile
 SILENCE = 1e-8
 """Mean square added before the logarithm: -80 dB of full scale, below any recording's noise."""
 
+SPARE_SECONDS = 0.5
+"""By so much a sound may end before the pictures: codecs cut and pad."""
+
 FULL_SCALE = 32767
 """The sample that stands for 1."""
 
@@ -69,6 +72,8 @@ def read_sound(path: Path) -> Sound:
 def video_sound(video: VideoFile, audio: Path | None) -> Sound | None:
     """The sound from a video's first frame on, or that of another file; None in a silent video.
 
+    A sound track without a single packet, and one that ends before the picture begins, are none.
+
     Raises:
         InputError: A file cannot be read, or ``audio`` has no sound.
     """
@@ -77,10 +82,21 @@ def video_sound(video: VideoFile, audio: Path | None) -> Sound | None:
     path, start = (video.path, video.start) if audio is None else (audio, None)
     if audio is None:
         with av.open(str(path)) as container:
-            if not container.streams.audio:
+            track = next(iter(container.streams.audio), None)
+            if track is None or not any(packet.size for packet in container.demux(track)):
                 return None
     samples = read_sound_from(path, start, RATE)
+    if not len(samples):
+        return None
     return Sound(np.round(samples * FULL_SCALE).astype(np.int16), RATE)
+
+
+def sound_notes(sound: Sound | None, frames: int, fps: float) -> list[str]:
+    """What readers must know of a sound that ends well before the pictures do."""
+    length, shown = 0.0 if sound is None else len(sound.samples) / sound.rate, frames / fps
+    if sound is None or shown - length <= SPARE_SECONDS:
+        return []
+    return [f"The sound ends after {length:.1f} of {shown:.1f} s; what follows counts as silence."]
 
 
 def log_energy(sound: Sound, frames: range, fps: float) -> Series:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from nerf_talker.benchmark import code_version
 
 
@@ -35,6 +37,15 @@ def test_modules_of_the_package_itself_count_and_commands_do_not(tmp_path, monke
     assert fresh() == first
     (package / "types.py").write_text("one")
     assert fresh() != first
+
+
+def test_every_kind_of_file_that_could_move_a_figure_is_digested():
+    from importlib.resources import files
+
+    parts = [Path(str(files(part))) for part in code_version.PARTS]
+    kinds = {p.suffix for part in parts for p in part.rglob("*") if p.is_file()}
+    words_pages_and_built = {".md", ".html", ".pyc", ".so"}
+    assert kinds - words_pages_and_built == code_version._SUFFIXES
 
 
 def test_every_package_but_commands_and_benchmarks_is_digested():

@@ -85,6 +85,8 @@ def test_every_null_has_a_reason_and_no_number_has_one(late):
             assert bool(known) == (value is None), (place, figure)
     assert "lmd" in explained and "lpips" in explained and "frames_without_face" in explained
     assert "face_landmarker.task" in report.not_measured["lmd"]
+    for name in ("own_torso", "crosstalk"):
+        assert getattr(report, name) is None and report.not_measured[name]
 
 
 def test_fallback_reader_finds_the_planted_lag(late):

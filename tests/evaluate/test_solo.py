@@ -131,6 +131,7 @@ def test_without_sound_and_without_faces_the_reasons_say_so(scene, dataset_folde
     assert report.not_measured["lipgap_range"] == "no face was found in any frame"
     assert report.metrics.frames_without_face == 40
     assert report.metrics.regions.frame.cpbd is not None
+    assert "in the truth" not in " ".join(report.not_measured.values())
     video, options = scene[0]
     report = evaluate_video(
         video, tmp_path / "blind", SoloOptions(audio=video, sync_expert=dataset_folder)
