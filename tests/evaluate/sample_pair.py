@@ -4,12 +4,19 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+import torch
 
+from nerf_talker.audio.logmel import log_mel
 from nerf_talker.data.sample_speech import RATE
 from nerf_talker.data.synthetic import render_sample, sample_sound
+from nerf_talker.evaluate.crop_reader import MouthPlace
+from nerf_talker.evaluate.sync_witness import sound_windows
 from nerf_talker.geometry.mesh import POINTS
+from nerf_talker.losses.sync_expert import SyncExpertConfig
+from nerf_talker.losses.sync_learning import SyncClip, learn_expert
 
 SIZE, FPS, SECONDS = 96, 25, 5.2
+QUICK = SyncExpertConfig(hidden=16, components=8, steps=60)
 
 
 @lru_cache(maxsize=1)
@@ -20,6 +27,16 @@ def sample():
     points = np.stack([picture.landmarks for picture in made.pictures])
     assert points.shape[1] == POINTS
     return frames, points.astype(np.float32), sample_sound(made.performance, 3)
+
+
+@lru_cache(maxsize=1)
+def sample_expert():
+    """A small lip-sync expert learned on the sample clip."""
+    frames, points, sound = sample()
+    place = MouthPlace.learn(points[:, :, :2], list(range(len(points))))
+    mouths = np.stack([place.small(f, k).astype(np.float32) for k, f in enumerate(frames)])
+    heard = sound_windows(log_mel(sound, RATE), FPS, range(len(frames)), QUICK)
+    return learn_expert([SyncClip(torch.from_numpy(mouths), heard)], QUICK)
 
 
 def write_video(path, frames, fps=FPS, sound=None):

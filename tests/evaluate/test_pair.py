@@ -31,8 +31,12 @@ def scene(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch):
+def few_models(request, monkeypatch, tmp_path):
+    """No download; and no network either, but where reports are held against ``alike``."""
     monkeypatch.setattr("nerf_talker.weights.lookup._sources", lambda model: [])
+    if "alike" not in request.fixturenames:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setenv("NERF_TALKER_MODELS", str(tmp_path / "models"))
 
 
 def shifted(points, frames, folder):
@@ -190,9 +194,7 @@ def test_lost_faces_are_counted_and_never_dropped(scene, tmp_path):
     assert report.metrics.psnr == 100 and report.metrics.regions.mouth.psnr == 100
 
 
-def test_without_any_face_finder_pictures_are_still_measured(scene, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("NERF_TALKER_MODELS", str(tmp_path / "models"))
+def test_without_any_face_finder_pictures_are_still_measured(scene, tmp_path):
     video = scene[0] / "truth.mkv"
     report = evaluate_videos(video, video, tmp_path / "out", PairOptions(workers=1))
     assert report.reader.name == "none" and report.metrics.psnr == 100

@@ -3,22 +3,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
-from nerf_talker.audio.logmel import log_mel
 from nerf_talker.cli import main
-from nerf_talker.data.sample_speech import RATE
 from nerf_talker.errors import WeightsError
 from nerf_talker.evaluate import PairOptions, evaluate_videos
-from nerf_talker.evaluate.crop_reader import MouthPlace
 from nerf_talker.evaluate.sync_report import EXPERT
 from nerf_talker.evaluate.sync_store import save_expert
-from nerf_talker.evaluate.sync_witness import sound_windows
-from nerf_talker.losses.sync_expert import SyncExpert, SyncExpertConfig
-from nerf_talker.losses.sync_learning import SyncClip, learn_expert
-from tests.evaluate.sample_pair import FPS, sample, write_landmarks, write_video
+from nerf_talker.losses.sync_expert import SyncExpert
+from tests.evaluate.sample_pair import QUICK, sample, sample_expert, write_landmarks, write_video
 
-QUICK = SyncExpertConfig(hidden=16, components=8, steps=60)
 LATE = 3
 
 
@@ -27,10 +20,7 @@ def scene(tmp_path_factory):
     """The sample clip, itself late, and an expert learned on it."""
     folder = tmp_path_factory.mktemp("sync")
     frames, points, sound = sample()
-    place = MouthPlace.learn(points[:, :, :2], list(range(len(points))))
-    mouths = np.stack([place.small(f, k).astype(np.float32) for k, f in enumerate(frames)])
-    heard = sound_windows(log_mel(sound, RATE), FPS, range(len(frames)), QUICK)
-    save_expert(learn_expert([SyncClip(torch.from_numpy(mouths), heard)], QUICK), folder / "expert")
+    save_expert(sample_expert(), folder / "expert")
     write_video(folder / "truth.mkv", frames, sound=sound)
     write_video(folder / "late.mkv", np.roll(frames, LATE, 0))
     blinded = points.copy()
@@ -43,8 +33,10 @@ def scene(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch):
+def no_models(monkeypatch, tmp_path):
     monkeypatch.setattr("nerf_talker.weights.lookup._sources", lambda model: [])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NERF_TALKER_MODELS", str(tmp_path / "models"))
 
 
 def measured(scene, out, **changed):

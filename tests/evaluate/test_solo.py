@@ -6,21 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from nerf_talker.audio.logmel import log_mel
 from nerf_talker.cli import main
-from nerf_talker.data.sample_speech import RATE
 from nerf_talker.errors import InputError, WeightsError
 from nerf_talker.evaluate import Report, SoloOptions, compare_reports, evaluate_video
-from nerf_talker.evaluate.crop_reader import MouthPlace
 from nerf_talker.evaluate.gaps import flat
 from nerf_talker.evaluate.sync_store import load_expert, save_expert
-from nerf_talker.evaluate.sync_witness import sound_windows
-from nerf_talker.losses.sync_expert import SyncExpertConfig
-from nerf_talker.losses.sync_learning import SyncClip, learn_expert
-from tests.evaluate.sample_pair import FPS, sample, write_landmarks, write_video
+from tests.evaluate.sample_pair import sample, sample_expert, write_landmarks, write_video
 
 LATE = 3
-QUICK = SyncExpertConfig(hidden=16, components=8, steps=60)
 
 
 @pytest.fixture(autouse=True)
@@ -47,13 +40,8 @@ def scene(tmp_path_factory):
 def dataset_folder(tmp_path_factory):
     """A folder whose cache holds an expert learned on the sample clip."""
     root = tmp_path_factory.mktemp("dataset")
-    frames, points, sound = sample()
-    place = MouthPlace.learn(points[:, :, :2], list(range(len(points))))
-    mouths = np.stack([place.small(f, k).astype(np.float32) for k, f in enumerate(frames)])
-    heard = sound_windows(log_mel(sound, RATE), FPS, range(len(frames)), QUICK)
     (root / "cache").mkdir()
-    expert = learn_expert([SyncClip(torch.from_numpy(mouths), heard)], QUICK)
-    save_expert(expert, root / "cache" / "sync-expert-0123.safetensors")
+    save_expert(sample_expert(), root / "cache" / "sync-expert-0123.safetensors")
     return root
 
 
