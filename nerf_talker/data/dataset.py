@@ -39,6 +39,7 @@ TRACK_KEYS = (
     "valid",
     "torso_motion",
 )
+PER_FRAME = tuple(key for key in TRACK_KEYS if key != "mean_shape")
 BEND_KEYS = ("torso_modes", "torso_bend")
 """Datasets made before the torso could bend lack them."""
 
@@ -125,7 +126,7 @@ def read_track(root: Path) -> FrameTrack:
 
 def _track_arrays(files: DatasetFiles, manifest: Manifest) -> dict[str, npt.NDArray[Any]]:
     arrays = _read_npz(files.track, TRACK_KEYS)
-    for key in ("camera_to_head", "landmarks", "canonical_landmarks", "blendshapes", "valid"):
+    for key in PER_FRAME:
         if len(arrays[key]) != manifest.frames:
             raise DatasetError(
                 f"{files.track}: {key} has {len(arrays[key])} rows, the manifest says "

@@ -11,7 +11,6 @@ from nerf_talker.data.labels import Label
 from nerf_talker.data.sample_mesh import Points, grid_triangles, smoothstep
 from nerf_talker.data.sample_parts import Part, make_part
 
-NECK_BASE = np.array([0.0, -15.5, -4.6])
 _LEVELS = np.array([-3.0, -8.0, -11.0, -13.0, -14.6, -15.6, -16.8, -18.2, -20.0, -23.0, -28, -36])
 _WIDTHS = np.array([5.2, 5.2, 5.3, 5.8, 7.0, 9.2, 13.2, 17.2, 20.0, 21.8, 22.6, 22.8])
 _DEPTHS = np.array([2.6, 4.2, 5.2, 5.9, 6.5, 7.2, 8.2, 9.3, 10.2, 11.2, 12.0, 12.4])

@@ -69,11 +69,17 @@ def break_track(root):
     DatasetFiles(root).track.write_bytes(content[: len(content) // 2])
 
 
-def break_pose(root):
+def break_row(root, key):
     path = DatasetFiles(root).track
     arrays = dict(np.load(path))
-    arrays["camera_to_head"][7] = np.nan
+    arrays[key][7] = np.nan
     np.savez(path, **arrays)
+
+
+def cut_row(root, key):
+    path = DatasetFiles(root).track
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, key: arrays[key][:-1]})
 
 
 def bend_torso(root, frames, modes=TORSO_MODES):
@@ -95,7 +101,9 @@ def break_video(root):
         (break_manifest, "damaged"),
         (break_key, "frames"),
         (break_track, "damaged"),
-        (break_pose, "camera_to_head of frame 7"),
+        (lambda root: break_row(root, "camera_to_head"), "camera_to_head of frame 7"),
+        (lambda root: break_row(root, "torso_motion"), "torso_motion of frame 7"),
+        (lambda root: cut_row(root, "torso_motion"), "torso_motion has 199 rows"),
         (break_video, "frame"),
         (lambda root: bend_torso(root, 7), "torso_bend .7, 8. do not fit"),
         (lambda root: bend_torso(root, 200, 3), "do not fit"),
