@@ -293,6 +293,8 @@ class SelfDrivenFrame(PortraitFrame):
 
     Attributes:
         torso_driven: (H, W, 3) float32, ``rgb`` with the torso where the clip's own track says.
+        extra_seconds: Spent on it, which no rendering of new speech spends.
     """
 
     torso_driven: FloatArray
+    extra_seconds: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from time import perf_counter
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.render.portrait import PortraitRenderer
@@ -39,5 +40,7 @@ def render_frames(
         driving = dataset_driving(dataset, frames[start : start + CHUNK], drive).to(device)
         predicted = talker.torso.moved_by_pose(driving)
         for row, portrait in enumerate(renderer.frames(predicted)):
+            begun = perf_counter()
             driven = renderer.torso_driven(portrait, driving, row)
-            yield SelfDrivenFrame(portrait.rgb, portrait.head_rgb, portrait.head_opacity, driven)
+            seconds = perf_counter() - begun
+            yield SelfDrivenFrame(**vars(portrait), torso_driven=driven, extra_seconds=seconds)

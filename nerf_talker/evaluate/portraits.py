@@ -8,11 +8,14 @@ from time import perf_counter
 import numpy as np
 
 from nerf_talker.errors import AvatarError
-from nerf_talker.types import PortraitFrame
+from nerf_talker.types import PortraitFrame, SelfDrivenFrame
 
 
 class TimedPortraits:
-    """The renderer's frames, checked, while the time spent inside it is added up."""
+    """The renderer's frames, checked, while the time spent inside it is added up.
+
+    The second torso of a :class:`SelfDrivenFrame` is left out: new speech needs none.
+    """
 
     def __init__(self, rendered: Iterable[PortraitFrame], wanted: Sequence[int], size: int) -> None:
         """Nothing is rendered yet.
@@ -42,6 +45,8 @@ class TimedPortraits:
             start = perf_counter()
             portrait = next(stream, None)
             self.seconds += perf_counter() - start
+            if isinstance(portrait, SelfDrivenFrame):
+                self.seconds -= portrait.extra_seconds
             if portrait is None:
                 raise AvatarError(
                     f"the renderer stopped before frame {frame}, wanted are frames "

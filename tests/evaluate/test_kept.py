@@ -1,8 +1,11 @@
+from itertools import count
+
 import numpy as np
 import pytest
 
 from nerf_talker.evaluate import EvaluateOptions, Report, evaluate_frames
 from nerf_talker.evaluate.kept import KeptFrames
+from nerf_talker.evaluate.portraits import TimedPortraits
 from nerf_talker.types import SelfDrivenFrame
 from tests.evaluate.toy_face import portraits
 
@@ -28,6 +31,18 @@ def softened(toy, frames, stop_after=None):
             raise KeyboardInterrupt
         true = toy.frames[frames[count]] / np.float32(255)
         yield SelfDrivenFrame(**vars(portrait), torso_driven=(portrait.rgb + true) / 2)
+
+
+def test_the_second_torso_does_not_count_as_rendering(toy, monkeypatch):
+    clock = count()
+    monkeypatch.setattr("nerf_talker.evaluate.portraits.perf_counter", lambda: next(clock))
+    rendered = (
+        SelfDrivenFrame(**vars(portrait), torso_driven=portrait.rgb, extra_seconds=0.25)
+        for portrait in portraits(toy, range(3))
+    )
+    timed = TimedPortraits(rendered, range(3), toy.manifest.size)
+    assert len(list(timed)) == 3
+    assert timed.seconds == 3 * (1 - 0.25) and timed.fps == 3 / timed.seconds
 
 
 def run(toy, avatar, out, stop_after=None, drive="audio"):
