@@ -1,4 +1,4 @@
-from itertools import count
+import itertools
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def softened(toy, frames, stop_after=None):
 
 
 def test_the_second_torso_does_not_count_as_rendering(toy, monkeypatch):
-    clock = count()
+    clock = itertools.count()
     monkeypatch.setattr("nerf_talker.evaluate.portraits.perf_counter", lambda: next(clock))
     rendered = (
         SelfDrivenFrame(**vars(portrait), torso_driven=portrait.rgb, extra_seconds=0.25)
