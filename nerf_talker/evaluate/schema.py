@@ -176,7 +176,8 @@ class ReaderInfo(StrictModel):
     """The lip reader and how well it reads the truth's lip gap in these very frames.
 
     Attributes:
-        name: ``mediapipe``, ``crop regression``, ``supplied landmarks`` or ``none``.
+        name: ``mediapipe``, ``crop regression``, ``supplied landmarks`` or ``none``; two of them
+            where two videos were read in different ways.
         track_corr: Correlation of its reading of the truth with the dataset's track.
         track_error: RMS difference of the two, in units of the eyes' distance.
     """
