@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from nerf_talker.evaluate.gaps import flat
 from tests.evaluate.sample_pair import FPS, SIZE, sample, write_landmarks, write_video
 
 PERFECT = {
-    "psnr": 100, "ssim": 1, "lpips": 0, "lmd": 0, "lipgap_corr": 1, "lipgap_corr_best": 1,
+    "psnr": 100, "ssim": 1, "lmd": 0, "lipgap_corr": 1, "lipgap_corr_best": 1,
     "lipgap_lag_frames": 0, "lipgap_std_ratio": 1, "frames_without_face": 0, "sharpness_ratio": 1,
     "activity_ratio": 1, "lmd_eyes": 0, "f_lmd": 0, "blendshape_error_upper": 0,
     "blendshape_error_lower": 0, "lve_mm": 0, "lve_squared_mm2": 0, "fdd_mm": 0, "fdd_abs_mm": 0,
@@ -30,13 +31,15 @@ def scene(tmp_path_factory):
     return folder, PairOptions(pred_landmarks=marks, truth_landmarks=marks, workers=1)
 
 
-@pytest.fixture(autouse=True)
-def few_models(request, monkeypatch, tmp_path):
-    """No download; and no network either, but where reports are held against ``alike``."""
-    monkeypatch.setattr("nerf_talker.weights.lookup._sources", lambda model: [])
-    if "alike" not in request.fixturenames:
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        monkeypatch.setenv("NERF_TALKER_MODELS", str(tmp_path / "models"))
+@pytest.fixture(scope="module", autouse=True)
+def no_models(tmp_path_factory):
+    """No download and no model file: perceptual networks would take half of these tests' time."""
+    here = os.environ.get("NERF_TALKER_MODELS")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nerf_talker.weights.lookup._sources", lambda model: [])
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("NERF_TALKER_MODELS", str(tmp_path_factory.mktemp("models")))
+        yield here
 
 
 def shifted(points, frames, folder):
@@ -44,12 +47,10 @@ def shifted(points, frames, folder):
 
 
 @pytest.fixture(scope="module")
-def alike(scene, tmp_path_factory):
+def alike(scene, no_models, tmp_path_factory):
     folder, options = scene
     out = tmp_path_factory.mktemp("alike")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nerf_talker.weights.lookup._sources", lambda model: [])
-        return evaluate_videos(folder / "truth.mkv", folder / "truth.mkv", out, options), out
+    return evaluate_videos(folder / "truth.mkv", folder / "truth.mkv", out, options), out
 
 
 def test_a_video_beside_itself_is_perfect_in_every_figure(alike):
@@ -60,7 +61,7 @@ def test_a_video_beside_itself_is_perfect_in_every_figure(alike):
         if name in PERFECT and value is not None:
             assert value == pytest.approx(PERFECT[name], abs=1e-6), path
             seen.add(name)
-    assert seen >= set(PERFECT) - {"lpips"}
+    assert seen == set(PERFECT)
     own, truth = report.metrics.motion, report.truth
     assert own.blinks_per_minute == truth.blinks_per_minute
     assert own.closed_in_silence == truth.closed_in_silence
@@ -206,7 +207,7 @@ def test_without_any_face_finder_pictures_are_still_measured(scene, tmp_path):
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_missing_networks_are_named_and_given_ones_used(scene, tmp_path):
+def test_missing_networks_are_named_and_given_ones_used(scene, no_models, tmp_path, monkeypatch):
     import torch
 
     from nerf_talker.evaluate.networks import NetworkFiles
@@ -215,6 +216,8 @@ def test_missing_networks_are_named_and_given_ones_used(scene, tmp_path):
         def forward(self, pictures):
             return pictures.float().mean((2, 3))
 
+    if no_models is not None:
+        monkeypatch.setenv("NERF_TALKER_MODELS", no_models)
     torch.jit.script(Means()).save(str(tmp_path / "means.pt"))
     folder, options = scene
     files = NetworkFiles(fid=tmp_path / "means.pt", identity=tmp_path / "means.pt")
@@ -223,6 +226,8 @@ def test_missing_networks_are_named_and_given_ones_used(scene, tmp_path):
     assert report.metrics.fid == pytest.approx(0, abs=1e-6)
     assert report.metrics.fid_frames == -(-len(sample()[0]) // 5)
     assert report.metrics.identity == pytest.approx(1)
+    measured = ("lpips" in report.not_measured, report.metrics.lpips)
+    assert measured in ((True, None), (False, pytest.approx(0, abs=1e-6)))
     assert report.frames / FPS > 5 and report.size == SIZE
 
 
