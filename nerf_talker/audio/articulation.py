@@ -119,21 +119,25 @@ class ArticulationStream:
         return np.concatenate(done) if done else np.empty((0, self._width), np.float32)
 
 
-class _OfTheNet(Extractor):
-    """Features read from the speech encoder."""
+class EncoderFeatures(Extractor):
+    """Features read from the speech encoder, which carries the loudest of late along."""
 
     look_ahead = LOOK_AHEAD_SECONDS
     voice_activity = -1
     read: Callable[[Heard], FloatArray]
 
+    def stream(self) -> ArticulationStream:
+        """The same features of sound that arrives piece by piece."""
+        return ArticulationStream(type(self).read, self.dims)
+
     def _rows(self, samples: FloatArray, rows: int, follow: Follow) -> FloatArray:
-        stream = ArticulationStream(type(self).read, self.dims)
+        stream = self.stream()
         steps = range(0, max(len(samples), 1), BLOCK * HOP)
         parts = [stream.push(samples[first : first + BLOCK * HOP]) for first in follow(steps)]
         return np.concatenate([*parts, stream.finish()])
 
 
-class Articulation(_OfTheNet):
+class Articulation(EncoderFeatures):
     """Posteriors of 29 classes of speech sounds, 8 articulatory curves, level, voice activity."""
 
     name = "articulation39"
@@ -141,7 +145,7 @@ class Articulation(_OfTheNet):
     read = staticmethod(columns)
 
 
-class Hearing(_OfTheNet):
+class Hearing(EncoderFeatures):
     """The encoder's hidden layer and voice activity.
 
     The layer means nothing without the weights that made it, so the name holds their digest: an

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nerf_talker.audio.articulation import Articulation, ArticulationStream
+from nerf_talker.audio.articulation import EncoderFeatures
 from nerf_talker.audio.extractor import Extractor
 from nerf_talker.audio.quality import BLOCK_SECONDS, block_levels
 from nerf_talker.audio.sound import RATE, read_sound, stream_sound
@@ -91,9 +91,9 @@ def feature_stream(extractor: Extractor) -> FeatureStream:
             f"the speech features '{extractor.name}' come from a file of one whole sound; sound "
             "that is still being spoken needs an avatar trained on features computed here"
         )
-    return (
-        ArticulationStream() if isinstance(extractor, Articulation) else WindowedStream(extractor)
-    )
+    if isinstance(extractor, EncoderFeatures):
+        return extractor.stream()
+    return WindowedStream(extractor)
 
 
 Watch = Callable[[Iterable[FloatArray]], Iterable[FloatArray]]
@@ -110,7 +110,7 @@ def levels_of_file(path: Path) -> FloatArray:
     for block in _blocks(path):
         levels.append(block_levels(block))
         heard += len(block)
-    whole = max(int(heard / RATE / BLOCK_SECONDS), 1)
+    whole = max(heard // round(BLOCK_SECONDS * RATE), 1)
     return np.concatenate(levels)[:whole]
 
 

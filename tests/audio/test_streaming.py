@@ -1,14 +1,22 @@
 """Features of a stream are those of the whole sound, however it is cut."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from nerf_talker.audio import streaming
-from nerf_talker.audio.articulation import Articulation
+from nerf_talker.audio.articulation import Articulation, Hearing
 from nerf_talker.audio.logmel import LogMel
-from nerf_talker.audio.mfcc import Mfcc
+from nerf_talker.audio.quality import block_levels
+from nerf_talker.audio.registry import BUILT_IN
 from nerf_talker.audio.sound import RATE, read_sound, stream_sound, write_wav
-from nerf_talker.audio.streaming import WindowedStream, feature_stream, features_of_file
+from nerf_talker.audio.streaming import (
+    WindowedStream,
+    feature_stream,
+    features_of_file,
+    levels_of_file,
+)
 from nerf_talker.audio.supplied import Supplied
 from nerf_talker.errors import InputError
 
@@ -21,13 +29,11 @@ def noise(seconds, seed=0):
 
 
 def extractors():
-    made = [LogMel(), Mfcc(), Articulation()]
-    try:
-        from nerf_talker.audio.phones import Phones
-
-        made.append(Phones())
-    except InputError:
-        pass
+    """All that can be named, but those whose files are not here."""
+    made = []
+    for make in BUILT_IN.values():
+        with suppress(InputError):
+            made.append(make())
     return made
 
 
@@ -62,7 +68,7 @@ def test_rows_do_not_depend_on_how_the_sound_is_cut(extractor, lengths):
 @pytest.mark.parametrize("samples", [0, 1, 319, 320, 321])
 def test_short_sounds_have_as_many_rows(samples):
     sound = noise(1)[:samples]
-    for extractor in (LogMel(), Articulation()):
+    for extractor in (LogMel(), Articulation(), Hearing()):
         stream = feature_stream(extractor)
         made = np.concatenate([stream.push(sound), stream.finish()])
         np.testing.assert_allclose(made, extractor.features(sound).values, atol=1e-4)
@@ -80,13 +86,21 @@ def test_a_file_gives_the_features_of_its_sound(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
     write_wav(path, noise(5.1))
     np.testing.assert_array_equal(np.concatenate(list(stream_sound(path))), read_sound(path))
-    for extractor in (LogMel(), Articulation()):
+    for extractor in (LogMel(), Articulation(), Hearing()):
         features, seconds = features_of_file(extractor, path)
         assert seconds == pytest.approx(5.1)
         wanted = extractor.features(read_sound(path))
         np.testing.assert_allclose(features.values, wanted.values, atol=1e-3)
         windows = features.windows([0.0, 2.0, 5.0], 30)
         np.testing.assert_allclose(windows, wanted.windows([0.0, 2.0, 5.0], 30), atol=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.58, 4.0, 4.111])
+def test_a_file_gives_the_levels_of_its_sound(tmp_path, monkeypatch, seconds):
+    monkeypatch.setattr(streaming, "BLOCK", 2 * RATE)
+    path = tmp_path / "a.wav"
+    write_wav(path, noise(seconds))
+    np.testing.assert_allclose(levels_of_file(path), block_levels(read_sound(path)))
 
 
 def test_supplied_features_are_no_stream(tmp_path):
