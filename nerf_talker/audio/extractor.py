@@ -68,7 +68,7 @@ class Extractor(ABC):
         Raises:
             InputError: The sound has several channels, or samples that are not numbers.
         """
-        samples = _at_rate(_checked(sound, rate), rate)
+        samples = _at_rate(checked_sound(sound, rate), rate)
         rows = max(-(-len(samples) * round(self.rate) // RATE), 1)
         values = self._rows(samples, rows, follow)
         return AudioFeatures(values.astype(np.float32), self.rate, self.name, 0.0)
@@ -78,7 +78,17 @@ class Extractor(ABC):
         """(rows, dims) features of checked samples at :data:`RATE`."""
 
 
-def _checked(sound: npt.ArrayLike, rate: int) -> FloatArray:
+def checked_sound(sound: npt.ArrayLike, rate: int = RATE, begins: float = 0.0) -> FloatArray:
+    """(samples,) float32 in [-1, 1]; what lies outside is clipped.
+
+    Args:
+        sound: One channel.
+        rate: Samples per second.
+        begins: Seconds at which this piece of the sound begins.
+
+    Raises:
+        InputError: The sound has several channels, or samples that are not numbers.
+    """
     samples = np.asarray(sound, np.float32)
     if samples.ndim != 1:
         raise InputError(
@@ -87,7 +97,8 @@ def _checked(sound: npt.ArrayLike, rate: int) -> FloatArray:
     bad = np.flatnonzero(~np.isfinite(samples))
     if len(bad):
         raise InputError(
-            f"{len(bad)} samples of the sound are not numbers, the first at {bad[0] / rate:.2f} s; "
+            f"{len(bad)} samples of the sound are not numbers, the first at "
+            f"{begins + bad[0] / rate:.2f} s; "
             "export the recording again"
         )
     return np.clip(samples, -1, 1)

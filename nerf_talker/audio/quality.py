@@ -74,7 +74,11 @@ def gain_to_level(levels: FloatArray, level: float) -> float:
         levels: (blocks,) from :func:`block_levels`.
         level: Wanted, as :func:`speech_level` gives it.
     """
-    own = float(np.percentile(levels, SPEECH_PERCENTILE))
+    return gain_between(float(np.percentile(levels, SPEECH_PERCENTILE)), level)
+
+
+def gain_between(own: float, level: float) -> float:
+    """:func:`gain_to_level` of speech that is known to be ``own`` decibels loud."""
     if not np.isfinite(level) or not own >= QUIETEST_SPEECH_DB:  # NaN too
         return 1.0
     change = np.clip(level - own, -LARGEST_CHANGE_DB, LARGEST_CHANGE_DB)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nerf_talker.audio.articulation import EncoderFeatures
-from nerf_talker.audio.extractor import Extractor
+from nerf_talker.audio.extractor import Extractor, checked_sound
 from nerf_talker.audio.quality import BLOCK_SECONDS, block_levels
 from nerf_talker.audio.sound import RATE, read_sound, stream_sound
 from nerf_talker.errors import InputError
@@ -129,7 +129,7 @@ def features_of_file(
         The features and the sound's length in seconds.
 
     Raises:
-        InputError: The file cannot be read or holds no sound.
+        InputError: The file cannot be read, holds no sound, or samples that are not numbers.
     """
     if extractor.is_supplied:
         samples = read_sound(path)
@@ -137,8 +137,9 @@ def features_of_file(
     stream, heard, rows = feature_stream(extractor), 0, 0
     with tempfile.TemporaryFile() as spilt:
         for block in watch(_blocks(path)):
+            sound = checked_sound(block, RATE, heard / RATE)
             heard += len(block)
-            made = stream.push(block * np.float32(gain))
+            made = stream.push(sound * np.float32(gain))
             rows += len(made)
             spilt.write(np.ascontiguousarray(made, np.float32).tobytes())
         made = stream.finish()
