@@ -28,8 +28,9 @@ class MotionArguments:
     pose: str = "source"
     """Head motion: source (the training clip to and fro), idle (like the clip, never repeating),
     generate (idle, with nods to the sound), fixed, or a file of poses (.npy, .npz, .csv)."""
-    eyes: Literal["source", "idle", "fixed"] = "source"
-    """Brows, gaze and blinks: of the clip, blinking as people do, or open and still."""
+    eyes: Literal["source", "idle", "fixed"] | None = None
+    """Brows, gaze and blinks: of the clip, blinking as people do, or open and still. Default is
+    idle, but source with --driving, --drive-video and --paste-back, which bring eyes along."""
     head_motion: float = 1.0
     """How much the head moves: 0 still, 1 as it is."""
     brows: float = 1.0
@@ -55,8 +56,11 @@ class MotionArguments:
 
         Raises:
             InputError: The text cannot be spoken.
-            SystemExit: Two of them were given, or none.
+            SystemExit: Two of them were given, or none; or a voice without a text.
         """
+        if self.voice is not None and self.text is None:
+            print("error: --voice speaks --text; give both or leave it out", file=sys.stderr)
+            raise SystemExit(2)
         if (audio is None) == (self.text is None):
             clip = self.drive_video
             if audio is None and self.mouth == "video" and clip is not None and clip.is_file():
@@ -76,7 +80,12 @@ class MotionArguments:
             yield spoken
 
     def source(
-        self, avatar: Avatar, speech: Callable[[], DrivingSource], sound: Path, quiet: bool
+        self,
+        avatar: Avatar,
+        speech: Callable[[], DrivingSource],
+        sound: Path,
+        quiet: bool,
+        is_pasted: bool = False,
     ) -> DrivingSource:
         """The chosen source, written to --dump-driving where that is wanted.
 
@@ -85,9 +94,10 @@ class MotionArguments:
             speech: Makes the source for the sound; not called with --driving.
             sound: What is heard.
             quiet: No progress bars.
+            is_pasted: Whether head, eyes and torso will be those of an original video.
 
         Raises:
-            NerfTalkerError: One of the files cannot be used.
+            NerfTalkerError: One of the files cannot be used, or an option would do nothing.
         """
         from nerf_talker.config import validate
         from nerf_talker.drive.motion.choices import MotionChoices, chosen_source
@@ -95,7 +105,11 @@ class MotionArguments:
 
         names = ("pose", "eyes", "head_motion", "brows", "lip_opening", "edit", "seed")
         given = {name: getattr(self, name) for name in names}
+        brought = is_pasted or self.driving is not None or self.drive_video is not None
+        given["eyes"] = self.eyes or ("source" if brought else "idle")
         choices = validate(MotionChoices, given, "render")
+        if is_pasted:
+            self._refuse_pinned(avatar)
         from_file = self.driving is not None
         base = FileSource(self.driving, avatar.metadata) if self.driving else speech()
         clip = self._clip(avatar, sound, quiet)
@@ -103,6 +117,35 @@ class MotionArguments:
         if self.dump_driving is not None:
             write_driving(self.dump_driving, source)
         return source
+
+    def _refuse_pinned(self, avatar: Avatar) -> None:
+        """Refuse options that move what --paste-back takes from the original video.
+
+        Raises:
+            ConfigError: One of them is given.
+        """
+        from nerf_talker.drive.motion.edits import read_edits
+        from nerf_talker.drive.motion.mouth import LipOpening
+        from nerf_talker.errors import ConfigError
+
+        lips = LipOpening(avatar.talker)
+        tracks = [] if self.edit is None else read_edits(self.edit, lips)
+        moved = {
+            f"--pose {self.pose}": self.pose != "source",
+            f"--eyes {self.eyes}": self.eyes not in (None, "source"),
+            "--drive-video without --mouth video": self.drive_video and self.mouth != "video",
+            f"--head-motion {self.head_motion:g}": self.head_motion != 1,
+            f"--brows {self.brows:g}": self.brows != 1,
+            "an --edit of another channel than the mouth's": not all(
+                track.channel.is_mouth for track in tracks
+            ),
+        }
+        for option, is_given in moved.items():
+            if is_given:
+                raise ConfigError(
+                    f"{option}: --paste-back takes head, eyes and torso from the original video; "
+                    "leave one of both out"
+                )
 
     def _clip(self, avatar: Avatar, sound: Path, quiet: bool) -> DriveClip | None:
         """The motion of --drive-video on the avatar.

@@ -50,6 +50,7 @@ def run(argv: list[str]) -> int:
             lambda: speech_source(avatar, speech, quiet, arguments.audio_features, fps),
             speech,
             quiet,
+            is_pasted=options.paste_back is not None,
         )
         made = render_source(avatar, source, speech, arguments.output, options.mark, quiet, options)
     seconds = time.perf_counter() - begun

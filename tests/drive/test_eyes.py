@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nerf_talker.cli.render_motion import MotionArguments
 from nerf_talker.drive.motion.eyes import (
     LIDS,
     BlinkingSource,
@@ -15,9 +16,12 @@ from nerf_talker.drive.motion.eyes import (
     open_eyes,
     without_blinks,
 )
+from nerf_talker.drive.speech import speech_source
 from nerf_talker.field.expression import ExpressionScale
+from nerf_talker.train.avatar import load_avatar
 
 from .moving import FPS, Silent, clip, same, whole
+from .test_drive import write_tone
 
 MINUTE = 1500
 
@@ -132,3 +136,21 @@ def test_seeds_chunks_and_fixed_eyes(reference, eyes):
     still = open_eyes(reference, eyes).expression
     assert bool((still == still[0]).all())
     assert np.allclose(still[0, list(LIDS)], eyes.opened[list(LIDS)], atol=1e-6)
+
+
+def test_eyes_blink_unless_something_brings_its_own(ellipse_run, tmp_path):
+    avatar = replace(load_avatar(ellipse_run), poses=clip(300))
+    sound, written = write_tone(tmp_path / "a.wav", 4.0), {}
+    given = {
+        "usual": {},
+        "idle": {"eyes": "idle"},
+        "source": {"eyes": "source"},
+        "file": {"driving": tmp_path / "source.npz", "seed": 3},
+    }
+    for name, options in given.items():
+        motion = MotionArguments(**options, dump_driving=tmp_path / f"{name}.npz")
+        motion.source(avatar, lambda: speech_source(avatar, sound), sound, True)
+        written[name] = np.load(tmp_path / f"{name}.npz")["expression"]
+    np.testing.assert_array_equal(written["usual"], written["idle"])
+    assert not np.array_equal(written["usual"], written["source"])
+    np.testing.assert_array_equal(written["file"], written["source"])

@@ -1,5 +1,6 @@
 """The head back in the original: nothing else changes, no border shows, pose and rate are kept."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -209,6 +210,29 @@ def test_a_dataset_knows_all_frames_and_the_filmed_head(avatar, ellipse, ellipse
     assert (pasted != filmed).any(-1).mean() > 0.2, "the filmed head is replaced too"
     bare = PasteBack(replace(found, head_alpha=None), 1).picture(frame, 0)
     np.testing.assert_array_equal(bare, filmed)
+
+
+def test_motion_that_the_original_pins_is_refused(avatar, original, tmp_path, capsys):
+    path, speech = tmp_path / "avatar.safetensors", write_tone(tmp_path / "a.wav", 0.2)
+    save_avatar(path, avatar.talker, avatar.poses, avatar.metadata)
+    for name, channel in (("head", "head.yaw"), ("lips", "lips.opening")):
+        track = {"channel": channel, "keys": [[0, 0.5]]}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"tracks": [track]}))
+    begin = ["render", str(path), "--audio", str(speech), "--paste-back", str(original)]
+    for given in (
+        ("--pose", "idle"),
+        ("--eyes", "idle"),
+        ("--drive-video", str(original)),
+        ("--head-motion", "0.5"),
+        ("--brows", "2"),
+        ("--edit", str(tmp_path / "head.json")),
+    ):
+        assert main([*begin, "-o", str(tmp_path / "out.mp4"), *given]) == 1
+        error = capsys.readouterr().err
+        assert given[0] in error and "--paste-back takes head" in error and error.count("\n") == 1
+    assert not list(tmp_path.glob("*out*"))
+    chosen = ("--eyes", "source", "--edit", str(tmp_path / "lips.json"), "--lip-opening", "0.5")
+    assert main([*begin, "-o", f"{tmp_path}/made/", *chosen]) == 0
 
 
 def test_another_video_is_refused(avatar, ellipse, ellipse_run, original, tmp_path, capsys):
