@@ -20,6 +20,7 @@ from pathlib import Path
 
 from nerf_talker import __version__
 from nerf_talker.atomic import atomic_path
+from nerf_talker.drive.coding import STANDARD_OUTPUT
 from nerf_talker.errors import InputError
 
 COLUMNS = ("avatar", "audio", "text", "voice", "output", "options")
@@ -88,6 +89,8 @@ def _job(path: Path, line: int, row: dict[str, str]) -> Job:
     for name in ("avatar", "output"):
         if not cell[name]:
             raise InputError(f"{path}: line {line} has no {name}")
+    if cell["output"] == STANDARD_OUTPUT:
+        raise InputError(f"{path}: line {line}: the output of a batch is a file or a folder, not -")
     if bool(cell.get("audio")) == bool(cell.get("text")):
         raise InputError(f"{path}: line {line} needs either audio or text")
     given = [f"--{name}={cell[name]}" for name in ("audio", "text", "voice") if cell.get(name)]
@@ -125,8 +128,8 @@ class Journal:
             self.done = {key: value for key, value in content.items() if isinstance(value, str)}
 
     def is_done(self, job: Job, fingerprint: str) -> bool:
-        """Whether the row's video is there and made of what the row names now."""
-        return self.done.get(str(job.output)) == fingerprint and job.output.is_file()
+        """Whether the row's video, or folder, is there and made of what the row names now."""
+        return self.done.get(str(job.output)) == fingerprint and job.output.exists()
 
     def finish(self, job: Job, fingerprint: str) -> None:
         """The row's video is complete."""

@@ -65,13 +65,23 @@ def chosen_codec(out: str | Path, options: RenderOptions) -> Codec:
 
     Raises:
         InputError: The name's ending is not known, or is another codec's.
+        ConfigError: Quality and bit rate that contradict or cannot be.
     """
+    codec = _codec_of(out, options)
+    _quality(codec, options)
+    _bits(codec, options)
+    return codec
+
+
+def _codec_of(out: str | Path, options: RenderOptions) -> Codec:
     name, wanted = str(out), options.codec
     transparent = options.background == TRANSPARENT
     if name == STANDARD_OUTPUT:
         return _one_of(name, wanted, ("raw",) if transparent else ("y4m", "raw"))
     if name.endswith(("/", "\\")) or wanted == "png":
         return _one_of(name, wanted, ("png",))
+    if not name:
+        raise InputError("the output's name is empty; give a video file as talk.mp4")
     suffix = Path(name).suffix.lower()
     if Path(name).is_dir():
         raise InputError(
@@ -114,7 +124,7 @@ def video_coding(out: Path, options: RenderOptions = PLAIN) -> Coding:
             f"{out}: {codec} in this file cannot be transparent; write a .webm, a .mov or a "
             "folder of PNG files (name ending in /)"
         )
-    bitrate = _bits(options)
+    bitrate = _bits(codec, options)
     container = _FORMATS[Path(out).suffix.lower()]
     made = _CODINGS[codec](container, alpha, _quality(codec, options), bitrate)
     _need(made.encoder)
@@ -133,9 +143,11 @@ def _quality(codec: Codec, options: RenderOptions) -> int | None:
     return options.crf
 
 
-def _bits(options: RenderOptions) -> int | None:
+def _bits(codec: Codec, options: RenderOptions) -> int | None:
     if options.bitrate is None:
         return None
+    if codec not in _WORST:
+        raise ConfigError(f"--bitrate: {codec} has one rate of its own; leave it out")
     if options.crf is not None:
         raise ConfigError("--crf and --bitrate: choose one, quality or size")
     found = _BITRATE.match(options.bitrate)
@@ -216,7 +228,6 @@ def _prores(container: str, alpha: bool, crf: int | None, bitrate: int | None) -
         alpha,
         "pcm_s16le",
         profile | ({"alpha_bits": "16"} if alpha else {}),
-        bitrate,
     )
 
 

@@ -96,6 +96,12 @@ def test_what_a_row_writes_does_not_make_it_stale(table, capsys):
     assert "0 done, 2 done before" in capsys.readouterr().out
 
 
+def test_a_finished_folder_of_pictures_is_skipped(table, capsys):
+    rows = table({"output": "pictures/"})
+    assert main(["batch", str(rows)]) == 0 and main(["batch", str(rows)]) == 0
+    assert "0 done, 1 done before" in capsys.readouterr().out
+
+
 def test_a_damaged_journal_only_costs_time(table, tmp_path, capsys):
     rows = table({})
     for content in ("{", "[1]", '{"out0.mp4": 3}'):
@@ -113,6 +119,7 @@ def test_a_damaged_journal_only_costs_time(table, tmp_path, capsys):
         ("avatar,output,audio\na,b\n", "line 2 has not as many values"),
         ("avatar,output,audio\na,b,c,d\n", "line 2 has not as many values"),
         ("avatar,output,audio\n,b,c\n", "line 2 has no avatar"),
+        ("avatar,output,audio\na,-,c\n", "line 2: the output of a batch is a file"),
         ("avatar,output,audio,text\na,b,c,d\n", "line 2 needs either audio or text"),
         ("avatar,output,audio,text\na,b,,\n", "line 2 needs either audio or text"),
         ("avatar,output,audio\na,b,c\na,./b,d\n", "lines 2 and 3 write the same"),

@@ -132,7 +132,8 @@ def test_a_stopped_rendering_goes_on(ellipse_run, tmp_path, monkeypatch, capsys,
     defaults = SpeechVideo.__init__.__defaults__
     monkeypatch.setattr(SpeechVideo.__init__, "__defaults__", (*defaults[:-1], PART))
     speech = write_tone(tmp_path / "a.wav", 6)
-    given = [str(ellipse_run), "--audio", str(speech), "-o", str(tmp_path) + "/" + output]
+    given = [str(ellipse_run), "--audio", str(speech), "-o", f"{tmp_path}/{output}"]
+    given += ["--eyes", "source"]  # as the library does unasked
     with monkeypatch.context() as patched:
         Stopped(patched, 120)
         assert main(["render", *given, "--resume"]) == 130

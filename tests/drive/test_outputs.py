@@ -117,6 +117,7 @@ def test_a_foreign_folder_is_not_filled(avatar, speech, rendered, tmp_path):
 
 def test_frames_on_standard_output(ellipse_run, speech, rendered):
     arguments = [str(ellipse_run), "--audio", str(speech), "-o", "-", "--codec", "raw"]
+    arguments += ["--eyes", "source"]  # as the library does unasked
     done = subprocess.run(
         [sys.executable, "-m", "nerf_talker", "render", *arguments],
         capture_output=True,
@@ -195,6 +196,9 @@ def test_quality_and_bit_rate_decide_how_much_is_written(tmp_path, speech):
         ("a.mp4", ("--background", "transparent"), "cannot be transparent; write a .webm"),
         ("a.mp4", ("--crf", "99"), "takes 0 (best) to 51"),
         ("a.mov", ("--codec", "prores", "--crf", "9"), "prores has no constant quality"),
+        ("a.mov", ("--codec", "prores", "--bitrate", "4M"), "prores has one rate of its own"),
+        ("a/", ("--crf", "9"), "png has no constant quality"),
+        ("-", ("--bitrate", "4M"), "y4m has one rate of its own"),
         ("a.mp4", ("--crf", "20", "--bitrate", "4M"), "choose one"),
         ("a.mp4", ("--bitrate", "much"), "as 4M or 800k"),
         ("a.mp4", ("--background", "nosuch.png"), "neither a file nor a colour"),
@@ -205,7 +209,7 @@ def test_quality_and_bit_rate_decide_how_much_is_written(tmp_path, speech):
 def test_what_cannot_be_is_said_in_one_sentence(
     ellipse_run, speech, tmp_path, capsys, output, options, sentence
 ):
-    out = output if output == "-" else str(tmp_path / output)
+    out = output if output == "-" else f"{tmp_path}/{output}"
     assert main(["render", str(ellipse_run), "--audio", str(speech), "-o", out, *options]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and len(error.strip().splitlines()) == 1, error
