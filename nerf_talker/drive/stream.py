@@ -125,9 +125,8 @@ class SpeechStream:
         self._heard += len(piece)
         self._keep(self._stream.push(self._levels.push(piece)))
         known = self._first_row + len(self._features.values)
-        # Frame k reads rows up to round(k / fps * rate) + rows_ahead.
         ready = self._shown
-        while self._middle(ready) + self.rows_ahead < known:
+        while self._last_row(ready) < known:
             ready += 1
         return self._render(ready, begun)
 
@@ -140,6 +139,15 @@ class SpeechStream:
 
     def _middle(self, frame: int) -> int:
         return int(np.round(frame / self.fps * self._features.rate))
+
+    def _last_row(self, frame: int) -> int:
+        """The last row of features that a picture waits for."""
+        return self._middle(frame) + self.rows_ahead
+
+    def _blocks(self, frame: int) -> int:
+        """How many whole blocks of sound have been heard by then."""
+        seconds = self._last_row(frame) / self._features.rate + self._extractor.look_ahead
+        return int(seconds / BLOCK_SECONDS + 1e-6)
 
     def _keep(self, rows: npt.NDArray[np.float32]) -> None:
         """Append rows and forget those that no picture needs any more."""
@@ -162,18 +170,17 @@ class SpeechStream:
             driving = source.chunk(start, last).to(self._device)
             pictures += list(self._renderer.frames(driving))
         self._shown = max(stop, first)
+        self._levels.forget(self._blocks(self._shown))
         done = time.perf_counter()
         return StreamedFrames(first, tuple(pictures), heard - begun, done - heard)
 
     def _opened(self, frame: int, is_over: bool) -> float:
         """How much of the speech's mouth a frame shows, by what it may know."""
-        levels, row = self._levels, self._middle(frame) + self.rows_ahead
-        known = row / self._features.rate + self._extractor.look_ahead
-        blocks = int(known / BLOCK_SECONDS + 1e-6) - levels.first
-        begins = levels.first * BLOCK_SECONDS
-        values = self._features.values[: row + 1 - self._first_row]
+        first, levels = self._levels.before(self._blocks(frame))
+        begins = first * BLOCK_SECONDS
+        values = self._features.values[: self._last_row(frame) + 1 - self._first_row]
         wanted = openness_so_far(
-            levels.values[:blocks],
+            levels,
             frame / self.fps - begins,
             replace(self._features, values=values, offset=self._features.offset - begins),
             self._extractor.voice_activity,
@@ -190,7 +197,7 @@ class SpeechStream:
         missing = max(ROWS_AHEAD - self.rows_ahead, 0)
         if not missing:
             return self._features
-        stop = self._middle(frame) + self.rows_ahead + 1 - self._first_row
+        stop = self._last_row(frame) + 1 - self._first_row
         known = self._features.values[:stop]
         return replace(self._features, values=np.pad(known, ((0, missing), (0, 0)), "edge"))
 

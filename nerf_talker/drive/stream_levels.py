@@ -16,8 +16,8 @@ from nerf_talker.errors import ConfigError
 from nerf_talker.types import FloatArray
 
 SIZE = round(BLOCK_SECONDS * RATE)  # samples of a block
-# Seconds of levels that pauses are told by: nothing as loud as speech reaches further.
-REMEMBERED = 30.0
+# Blocks that pauses are told by, 30 s: the loudest sound reaches no further.
+REMEMBERED = 1500
 # Seconds of speech that the assumption counts for, that it is as loud as what was learned.
 ASSUMED = 1.0
 _BINS = 10  # per decibel
@@ -36,8 +36,8 @@ class StreamLevels:
 
         Args:
             wanted: Level of the speech that was learned; infinite where it is not known.
-            level: Level of this speaker's, if known; see :func:`gain_to_level`. None finds it out
-                on the way, from the blocks so far that are as loud as speech.
+            level: Level of this speaker's, if known. None finds it out on the way, from the blocks
+                so far that are as loud as speech.
 
         Raises:
             ConfigError: A level that no speech has.
@@ -48,15 +48,16 @@ class StreamLevels:
                 "give the level of the speaker's speech, or None to have it found"
             )
         self.wanted, self.level = wanted, level
-        self.first, self.values = 0, np.zeros(0)
+        self.first = 0
+        self.values: FloatArray = np.zeros(0, np.float32)
         self._rest = np.zeros(0, np.float32)
         self._counts = np.zeros(round(-QUIETEST_SPEECH_DB * _BINS) + 1, np.int64)
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """(n,) further samples at the level that was learned.
+        """(n,) further samples, changed to the level that was learned.
 
-        What a block is changed by depends on the blocks before it alone, so nothing waits for
-        it and the cuts between pieces make no difference.
+        The factor of a block depends on the blocks before it alone, so nothing waits for it and
+        the cuts between pieces make no difference.
         """
         heard = np.concatenate([self._rest, samples])
         found, parts = [], []
@@ -68,10 +69,19 @@ class StreamLevels:
                 self._count(found[-1])
         changed = np.concatenate([np.zeros(0, np.float32), *parts])[len(self._rest) :]
         self._rest = heard[len(heard) - len(heard) % SIZE :]
-        values = np.concatenate([self.values, found])
-        forgotten = max(len(values) - round(REMEMBERED / BLOCK_SECONDS), 0)
-        self.values, self.first = values[forgotten:], self.first + forgotten
+        self.values = np.concatenate([self.values, found])
         return changed
+
+    def before(self, block: int) -> tuple[int, FloatArray]:
+        """Levels of the :data:`REMEMBERED` blocks before one, and the first one's number."""
+        stop = min(block, self.first + len(self.values))
+        start = max(stop - REMEMBERED, self.first)
+        return start, self.values[start - self.first : stop - self.first]
+
+    def forget(self, block: int) -> None:
+        """Keep only what :meth:`before` needs for this block and those after it."""
+        start, _ = self.before(block)
+        self.values, self.first = self.values[start - self.first :], start
 
     @property
     def speech_level(self) -> float:
@@ -91,6 +101,5 @@ class StreamLevels:
 
     def _count(self, level: float) -> None:
         if level >= QUIETEST_SPEECH_DB:
-            self._counts[
-                min(round((level - QUIETEST_SPEECH_DB) * _BINS), len(self._counts) - 1)
-            ] += 1
+            place = round((level - QUIETEST_SPEECH_DB) * _BINS)
+            self._counts[min(place, len(self._counts) - 1)] += 1

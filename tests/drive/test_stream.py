@@ -128,6 +128,13 @@ def test_silence_closes_the_mouth_of_a_stream(avatar, monkeypatch, look_ahead):
     assert (opened(avatar, np.zeros(RATE), 640, monkeypatch) == 0).all()
 
 
+def test_a_long_piece_is_as_many_short_ones(avatar, monkeypatch):
+    sound = np.concatenate([with_pauses(0.7)[0] * factor for factor in (1, 0.3, 0.6, 1, 0.3)])
+    found = [opened(avatar, sound, length, monkeypatch) for length in (8000, 10**6)]
+    np.testing.assert_array_equal(*found)
+    assert len(found[0]) == 1250 and (found[0] == 0).sum() > 15 * 14
+
+
 def levelled(levels, sound, length):
     return np.concatenate(
         [levels.push(sound[at : at + length]) for at in range(0, len(sound), length)]
