@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -112,7 +112,7 @@ class MotionArguments:
             self._refuse_pinned(avatar)
         from_file = self.driving is not None
         base = FileSource(self.driving, avatar.metadata) if self.driving else speech()
-        clip = self._clip(avatar, sound, quiet)
+        clip = self._clip(avatar, base.fps, sound, quiet)
         source = chosen_source(avatar, base, choices, sound, clip, from_file)
         if self.dump_driving is not None:
             write_driving(self.dump_driving, source)
@@ -147,8 +147,8 @@ class MotionArguments:
                     "leave one of both out"
                 )
 
-    def _clip(self, avatar: Avatar, sound: Path, quiet: bool) -> DriveClip | None:
-        """The motion of --drive-video on the avatar.
+    def _clip(self, avatar: Avatar, fps: float, sound: Path, quiet: bool) -> DriveClip | None:
+        """The motion of --drive-video on the avatar, at the rate of what it goes with.
 
         Raises:
             InputError: It shows no face, or the video's mouth is wanted without a video.
@@ -161,8 +161,8 @@ class MotionArguments:
             if self.mouth == "video":
                 raise InputError("--mouth video copies the mouth of --drive-video; name that clip")
             return None
-        track = clip_track(self.drive_video, avatar.metadata.fps, sound, quiet)
-        motion = reenacted(track, avatar.poses.to("cpu"), avatar.talker)
+        track = clip_track(self.drive_video, fps, sound, quiet)
+        motion = reenacted(track, replace(avatar.poses.to("cpu"), fps=fps), avatar.talker)
         return DriveClip(motion, self.mouth == "video")
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nerf_talker.cli import main
-from nerf_talker.cli.render_motion import clip_track
+from nerf_talker.cli.render_motion import MotionArguments, clip_track
 from nerf_talker.drive.motion.chart import PoseChart
 from nerf_talker.drive.motion.choices import DriveClip, MotionChoices, chosen_source
 from nerf_talker.drive.motion.reenact import reenacted
@@ -162,3 +162,14 @@ def test_a_picture_of_nobody_is_refused(ellipse_run, tmp_path, capsys):
     assert main([*command, "--drive-video", str(clip)]) == 1
     error = capsys.readouterr().err
     assert "no face" in error and len(error.strip().splitlines()) == 1
+
+
+def test_a_copied_mouth_keeps_its_pace_at_any_rate(avatar, ellipse_folder):
+    said = {}
+    for fps in (25.0, 50.0):
+        motion = MotionArguments(drive_video=ellipse_folder, mouth="video", eyes="source")
+        silent = Silent(replace(avatar.poses, fps=fps), round(2 * fps))
+        made = motion.source(avatar, lambda silent=silent: silent, ellipse_folder, True)
+        said[fps] = whole(made).landmarks
+    torch.testing.assert_close(said[50.0][::2], said[25.0], atol=1e-4, rtol=0)
+    assert not torch.allclose(said[50.0][: len(said[25.0])], said[25.0], atol=1e-3)
