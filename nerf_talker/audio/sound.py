@@ -61,11 +61,11 @@ def _pieces(path: Path, rate: int) -> Iterator[tuple[float, FloatArray]]:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise InputError(f"{path}: has no sound track; give a file with sound")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+            resampler = _Resampler(rate)
             for frame in chain(container.decode(container.streams.audio[0]), [None]):
                 if first is None and frame is not None:
                     first = float(frame.time or 0.0)
-                for part in resampler.resample(frame):
+                for part in resampler.parts(frame):
                     piece = part.to_ndarray()[0]
                     heard += len(piece)
                     yield first or 0.0, np.clip(piece, -1, 1).astype(np.float32)
@@ -80,6 +80,26 @@ def _pieces(path: Path, rate: int) -> Iterator[tuple[float, FloatArray]]:
         ) from None
     if not heard:
         raise InputError(f"{path}: holds no sound (0 samples); give a recording")
+
+
+class _Resampler:
+    """Frames as mono floats at one rate, even where a joined file changes its rate or channels."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate, self._kind = rate, None
+        self._made: Any = None
+
+    def parts(self, frame: Any) -> list[Any]:
+        """What a further frame gives; the rest for None."""
+        import av
+
+        kind = frame and (frame.format.name, frame.layout.name, frame.sample_rate)
+        done: list[Any] = []
+        if kind != self._kind:
+            done = [] if self._made is None else self._made.resample(None)
+            self._made = av.AudioResampler(format="flt", layout="mono", rate=self._rate)
+            self._kind = kind
+        return done if frame is None else done + self._made.resample(frame)
 
 
 def write_wav(path: Path, samples: npt.ArrayLike, rate: int = RATE) -> None:

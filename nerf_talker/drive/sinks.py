@@ -118,15 +118,20 @@ class PngFolder:
         trace: TracebackType | None,
     ) -> None:
         """Put the folder in place, or remove it after an error."""
-        if kind is None:
-            _write_sound(self.folder / SOUND, self.sound, self.frames / self.rate)
-            if self.provenance:
-                (self.folder / PROVENANCE).write_text(self.provenance.json(), encoding="utf-8")
-            (self.folder / RESUME).unlink(missing_ok=True)
-            shutil.rmtree(self.path, ignore_errors=True)
-            os.replace(self.folder, self.path)
-        elif not self.resume:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            if not self.resume:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _finish(self) -> None:
+        _write_sound(self.folder / SOUND, self.sound, self.frames / self.rate)
+        if self.provenance:
+            (self.folder / PROVENANCE).write_text(self.provenance.json(), encoding="utf-8")
+        (self.folder / RESUME).unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.replace(self.folder, self.path)
 
 
 def _write_sound(path: Path, sound: Path, seconds: float) -> None:

@@ -67,3 +67,28 @@ def test_a_wav_without_samples_is_refused(tmp_path):
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         read_sound(tmp_path)
+
+
+def test_a_joined_file_may_change_its_rate(tmp_path):
+    import av
+
+    joined = b""
+    for rate in (44100, 22050):
+        path = tmp_path / f"{rate}.mp3"
+        plain = {"write_xing": "0", "id3v2_version": "0"}
+        with av.open(str(path), "w", options=plain) as made:
+            stream = made.add_stream("mp3", rate=rate, layout="mono")
+            for at in range(0, rate, 1152):
+                times = (at + np.arange(1152)) / rate
+                samples = (8000 * np.sin(2 * np.pi * 440 * times)).astype(np.int16)[None]
+                frame = av.AudioFrame.from_ndarray(samples, format="s16p", layout="mono")
+                frame.sample_rate, frame.pts = rate, at
+                made.mux(stream.encode(frame))
+            made.mux(stream.encode(None))
+        joined += path.read_bytes()
+    (tmp_path / "a.mp3").write_bytes(joined)
+    samples = read_sound(tmp_path / "a.mp3")
+    assert len(samples) / 16000 == pytest.approx(2, abs=0.2)
+    for second in (0, 1):
+        heard = samples[round((second + 0.3) * 16000) :][:8000]
+        assert np.abs(np.fft.rfft(heard)).argmax() == pytest.approx(220, abs=1)

@@ -9,8 +9,10 @@ from nerf_talker.cli import main
 from nerf_talker.drive.coding import video_coding
 from nerf_talker.drive.options import RenderOptions
 from nerf_talker.drive.pixels import STANDARD
+from nerf_talker.drive.sinks import PngFolder
 from nerf_talker.drive.speech import render_speech
 from nerf_talker.drive.video import SpeechVideo
+from nerf_talker.errors import InputError
 from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import load_avatar
 
@@ -110,6 +112,16 @@ def test_a_killed_writing_goes_on_though_nobody_asked_before(tmp_path):
     del killed  # as a killed process leaves it: nobody closes it
     assert write(tmp_path / "a.mp4", sound, 25, 200, PART, resume=True) == PART
     assert len(pictures(tmp_path / "a.mp4")) == 200
+
+
+def test_pictures_whose_sound_cannot_be_had_leave_nothing(tmp_path):
+    (tmp_path / "a.wav").write_text("no sound")
+    with (
+        pytest.raises(InputError, match="cannot be read as sound"),
+        PngFolder(tmp_path / "out", tmp_path / "a.wav", 25, None) as folder,
+    ):
+        folder.write(np.zeros((8, 8, 3), np.uint8))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
 class Stopped:
