@@ -18,6 +18,7 @@ from nerf_talker.geometry.mesh import EYE_CORNERS, LIPS
 
 SIZE = 64
 DISTANCE = 0.8
+FOCAL = 2.0 * SIZE
 
 
 def write_video(path, pictures, codec, pixel_format, source_format, options=None):
@@ -69,6 +70,13 @@ def canonical_face(opening):
     return shape.astype(np.float32), moved.astype(np.float32)
 
 
+def projected(canonical):
+    """(F, 478, 3) pixels and depth of canonical landmarks seen from the front."""
+    landmarks = canonical.copy()
+    landmarks[..., :2] = canonical[..., :2] / (canonical[..., 2:] + DISTANCE) * FOCAL + SIZE / 2
+    return landmarks
+
+
 def write_dataset(root, frames=200):
     """Write a dataset of ``frames`` frames and return its folder."""
     root.mkdir(parents=True, exist_ok=True)
@@ -83,14 +91,11 @@ def write_dataset(root, frames=200):
     shape, canonical = canonical_face(opening)
     poses = np.tile(np.eye(4, dtype=np.float32), (frames, 1, 1))
     poses[:, 2, 3] = -DISTANCE
-    focal = 2.0 * SIZE
-    landmarks = canonical.copy()
-    landmarks[..., :2] = canonical[..., :2] / (canonical[..., 2:] + DISTANCE) * focal + SIZE / 2
     motion = np.tile(np.asarray([1, 0, 0, 0, 1, 0], np.float32), (frames, 1))
     np.savez(
         files.track,
         camera_to_head=poses,
-        landmarks=landmarks,
+        landmarks=projected(canonical),
         canonical_landmarks=canonical,
         mean_shape=shape,
         blendshapes=np.random.default_rng(1).random((frames, 52)).astype(np.float32),
@@ -105,7 +110,7 @@ def write_dataset(root, frames=200):
         extractor="logmel40",
         offset=0.0,
     )
-    write_manifest(root, manifest(frames, focal))
+    write_manifest(root, manifest(frames))
     return root
 
 
@@ -118,14 +123,14 @@ def write_plates(files):
     cv2.imwrite(str(files.torso), torso)
 
 
-def manifest(frames, focal):
+def manifest(frames):
     return Manifest(
         subject="ellipse",
         source="ellipse.mp4",
         frames=frames,
         fps=25,
         size=SIZE,
-        camera=CameraModel(focal=focal, centre=(SIZE / 2, SIZE / 2), height=SIZE, width=SIZE),
+        camera=CameraModel(focal=FOCAL, centre=(SIZE / 2, SIZE / 2), height=SIZE, width=SIZE),
         crop=CropTransform(left=0, top=0, side=SIZE, source_width=SIZE, source_height=SIZE),
         splits=contiguous_splits(frames),
         extractor="logmel40",

@@ -80,12 +80,6 @@ class Modulation:
     code: Tensor | None = None
     film: Sequence[tuple[Tensor, Tensor]] = ()
 
-    def row(self, row: int) -> Modulation:
-        """That of one frame alone."""
-        one = slice(row, row + 1)
-        code = None if self.code is None else self.code[one]
-        return Modulation(code, [(scale[one], shift[one]) for scale, shift in self.film])
-
 
 def modulated(net: nn.Sequential, inputs: Tensor, change: Modulation, frame: Tensor) -> Tensor:
     """A network as the frames change it.

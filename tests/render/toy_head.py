@@ -2,15 +2,16 @@
 
 import torch
 
+from nerf_talker.field.expression import BROWS_AND_BLINKS
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.geometry.mesh import NOSE_BASE
-from nerf_talker.render.crosstalk import BLINKS
 from nerf_talker.render.talker import Subject, Talker, TalkerConfig
 from nerf_talker.types import Camera, Driving, FieldOutput
 
 BOX = torch.tensor([[-0.1, -0.1, -0.1], [0.1, 0.1, 0.1]])
 MOUTH = torch.tensor([[0.0, 0.04, -0.05], [0.06, 0.05, 0.07]])
 DENSE = 2000.0  # 1/m
+BLINK = BROWS_AND_BLINKS.index(9)
 
 
 class ToyHead(torch.nn.Module):
@@ -28,7 +29,7 @@ class ToyHead(torch.nn.Module):
     def forward(self, points, directions, condition, ray, frame):
         below = (points[:, 1] > 0).to(points)
         tint = condition.mouth[frame, 0] * (below + self.leak * (1 - below))
-        tint = tint + condition.expression[frame, BLINKS[0]] * (1 - below + self.leak * below)
+        tint = tint + condition.expression[frame, BLINK] * (1 - below + self.leak * below)
         density = DENSE * (points.norm(dim=-1) < 0.08)
         if self.lip is not None:
             opened = condition.mouth[frame, 0] > 1

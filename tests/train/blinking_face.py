@@ -5,8 +5,15 @@ import numpy as np
 from nerf_talker.data.manifest import DatasetFiles
 from nerf_talker.field.mouth import JAW
 from nerf_talker.field.regions import BROWS, UPPER_POINTS
-from nerf_talker.geometry.mesh import LIPS, NOSE_BASE
-from tests.builders import SIZE, canonical_face, head_pictures, write_dataset, write_video
+from nerf_talker.geometry.mesh import INNER_LIPS, LIPS, NOSE_BASE
+from tests.builders import (
+    SIZE,
+    canonical_face,
+    head_pictures,
+    projected,
+    write_dataset,
+    write_video,
+)
 
 FRAMES = 160
 EYES = ((26, 24), (26, 40))  # row, column
@@ -32,9 +39,12 @@ def write_blinking_face(root):
     place_features(shape)
     fixed = [point for point in range(len(shape)) if point not in LIPS]
     canonical[:, fixed] = shape[fixed]
+    for point, side in zip(INNER_LIPS, (-1, 1), strict=True):
+        canonical[:, point, :2] = np.stack([0 * opening, 0.04 + 0.02 * side * opening], -1)
     scores = np.zeros((FRAMES, 52), np.float32)
     scores[:, 9] = scores[:, 10] = blink
     track |= {"mean_shape": shape, "canonical_landmarks": canonical, "blendshapes": scores}
+    track["landmarks"] = projected(canonical)
     np.savez(files.track, **track)
     return root
 
