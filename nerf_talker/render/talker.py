@@ -91,6 +91,26 @@ class Talker(nn.Module):
             self.appearance(driving.appearance),
         )
 
+    def behind_head(
+        self, pixels: Tensor, camera_to_head: Tensor, motion: Tensor, bend: Tensor | None
+    ) -> Tensor:
+        """The torso over the background.
+
+        Args:
+            pixels: (P, 2) int64 rows and columns of the camera's picture.
+            camera_to_head: (P, 4, 4) head pose at each pixel.
+            motion: (P, 6) motion of the torso.
+            bend: (P, K) bend of the torso, None for none.
+
+        Returns:
+            (P, 3) colour in [0, 1].
+        """
+        extent = torch.tensor([self.camera.width, self.camera.height], device=pixels.device)
+        points = (pixels.flip(-1) + 0.5) / extent
+        colour, alpha = self.torso(points, camera_to_head, motion, bend)
+        background = self.background[pixels[:, 0], pixels[:, 1]]
+        return colour * alpha[:, None] + background * (1 - alpha[:, None])
+
     def mouth_code(self, driving: Driving) -> Tensor:
         """(T, C) mouth code from the driving's landmarks, or from its sound.
 

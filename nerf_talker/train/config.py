@@ -87,13 +87,15 @@ class TrainConfig(StrictModel):
     """One run. A :class:`Term` multiplies the loss of its name; colour has the weight one.
 
     ``init`` is another identity's avatar to start from; ``keep`` says which weights the avatar
-    gets: the last ones, or those with the best score on the validation range.
+    gets: the last ones, or those with the best score on the validation range. ``unmix`` takes what
+    lies behind the head out of the colour of pixels that it covers in part.
     """
 
     seed: int = 0
     steps: int = Field(default=12_000, gt=0)
     init: str | None = None
     sampler: SamplerConfig = SamplerConfig()
+    unmix: bool = False
     audio: AudioPhaseConfig = AudioPhaseConfig()
     torso: TorsoPhaseConfig = TorsoPhaseConfig()
     detail: DetailConfig = DetailConfig()

@@ -24,6 +24,7 @@ from nerf_talker.train.preparation import subject
 from nerf_talker.train.processes import Processes
 from nerf_talker.train.run_folder import RunFolder
 from nerf_talker.train.sampler import PixelBatch, PixelSampler
+from nerf_talker.train.unmixing import own_colours
 
 RESEED = 1000
 """Between the seeds of a run's first and second attempt."""
@@ -121,6 +122,13 @@ class Learner:
         rest = max(rays - patches.patch_pixels(), rays // 4, 1)
         return self.sampler.draw(self.generator, rest).with_patches(patches)
 
+    def _sent(self, batch: PixelBatch) -> PixelBatch:
+        """A batch on the training device, with the colours that the head is to have."""
+        batch = batch.to(self.device)
+        if not self.config.unmix:
+            return batch
+        return own_colours(self.talker, self.objective.driving, batch)
+
     def _logs(self, step: int) -> bool:
         return step % self.config.log_interval == 0 or step == self.config.steps
 
@@ -139,7 +147,7 @@ class Learner:
         config = self.config
         decay = config.final_learning_rate ** (self.step / config.steps)
         set_rates(self.optimiser, self.rate * decay)
-        batch = self._draw().to(self.device)
+        batch = self._sent(self._draw())
         poses = None if self.refinement is None else self.refinement.deltas
         losses = self.objective(batch, self.step, self.autocast, self.budget, poses)
         self.optimiser.zero_grad(set_to_none=True)
@@ -184,7 +192,7 @@ class Learner:
         refinement = self.refinement
         if refinement is None or not refinement.due(self.step):
             return
-        batch = self.sampler.draw(self.generator, refinement.config.rays).to(self.device)
+        batch = self._sent(self.sampler.draw(self.generator, refinement.config.rays))
         behind = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
         driving = self.objective.driving.select(batch.frames)
         refinement.learn(self.talker, driving, batch, behind, self.processes, self.rate * decay)

@@ -22,14 +22,13 @@ VAL_FRAMES = 24
 
 @dataclass(frozen=True)
 class TorsoPixels:
-    """P pixels of true frames: points (P, 2) in image units, frame (P,), rows and columns (P, 2).
+    """P pixels of true frames: frame (P,), rows and columns (P, 2).
 
     ``target`` (P, 3) is the true colour, ``free`` (P,) how little the head covers, [0, 1].
     """
 
-    points: Tensor
     frame: npt.NDArray[np.int64]
-    pixels: npt.NDArray[np.int64]
+    pixels: Tensor
     target: Tensor
     free: Tensor
 
@@ -86,9 +85,8 @@ def _draw(
     pixels = (place * size).long().clamp(max=size - 1)
     at = (frame, pixels[:, 0].numpy(), pixels[:, 1].numpy())
     return TorsoPixels(
-        (pixels.flip(-1) + 0.5) / size,
         frame,
-        pixels.numpy(),
+        pixels,
         torch.from_numpy(dataset.frames[at]).float() / 255,
         1 - torch.from_numpy(dataset.head_alpha[at]).float() / 255,
     )
@@ -99,9 +97,7 @@ def _errors(talker: Talker, dataset: Dataset, batch: TorsoPixels) -> Tensor:
     pose = torch.from_numpy(dataset.track.camera_to_head[batch.frame])
     motion = torch.from_numpy(dataset.torso_motion[batch.frame])
     bend = torch.from_numpy(dataset.torso_bend[batch.frame])
-    colour, alpha = talker.torso(batch.points, pose, motion, bend)
-    behind = talker.background[batch.pixels[:, 0], batch.pixels[:, 1]]
-    predicted = colour * alpha[:, None] + behind * (1 - alpha[:, None])
+    predicted = talker.behind_head(batch.pixels, pose, motion, bend)
     # Squared: a pixel the head half covers shows the head's colour, not the torso's.
     return charbonnier(predicted, batch.target).mean(-1) * batch.free**2
 
