@@ -21,9 +21,14 @@ class Interrupted(KeyboardInterrupt):
     @classmethod
     def after(cls, step: int, number: int | None) -> Interrupted:
         """Stopped after a step that was saved, by a signal here or in another process."""
-        number = signal.SIGTERM if number is None else number
         text = f"stopped after step {step}, which is saved; the same command goes on from there"
-        return cls(text, number)
+        return cls(text, number or signal.SIGTERM)
+
+    @classmethod
+    def unsaved(cls, number: int | None) -> Interrupted:
+        """Stopped where there is nothing new that is worth saving."""
+        text = "stopped; the same command goes on from the last checkpoint"
+        return cls(text, number or signal.SIGTERM)
 
 
 class StopSignals:
@@ -58,5 +63,5 @@ class StopSignals:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if not self.patient or self.received is not None:
-            raise Interrupted("stopped; the same command goes on from the last checkpoint", number)
+            raise Interrupted.unsaved(number)
         self.received = number

@@ -126,9 +126,8 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     rows = slice(train.start, train.stop)
     track = dataset.track
     valid = track.valid[rows]
-    mouth = track.canonical_landmarks[rows][:, list(MOUTH_POINTS)]
-    talker.mouth.fit(mouth, valid)
-    talker.head.know_face(talker.mouth, mouth, valid, dataset.mean_shape)
+    talker.mouth.fit(track.canonical_landmarks[rows][:, list(MOUTH_POINTS)], valid)
+    know_face(talker, dataset)
     talker.expression.fit(track.blendshapes[rows], valid)
     sound = dataset.audio
     first = round(train.start / track.fps * sound.rate)
@@ -146,6 +145,13 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     grown = F.max_pool3d(near, 3, 1, 1)[0, 0] > 0
     inside = torch.from_numpy(hull(dataset, centres)).reshape(grown.shape)
     talker.occupancy.start_from(grown & inside)
+
+
+def know_face(talker: Talker, dataset: Dataset) -> None:
+    """Tell the head of the training frames' face, as the fitted mouth code describes it."""
+    rows = slice(*dataset.manifest.splits["train"])
+    mouth = dataset.track.canonical_landmarks[rows][:, list(MOUTH_POINTS)]
+    talker.head.know_face(talker.mouth, mouth, dataset.track.valid[rows], dataset.mean_shape)
 
 
 def _fit_torso_motion(talker: Talker, dataset: Dataset) -> None:

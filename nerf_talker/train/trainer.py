@@ -19,7 +19,7 @@ from nerf_talker.train.ema import MovingAverage
 from nerf_talker.train.face_model import fit_face_model
 from nerf_talker.train.interrupt import Interrupted, StopSignals
 from nerf_talker.train.learner import RESEED, Learner
-from nerf_talker.train.preparation import fit_statistics
+from nerf_talker.train.preparation import fit_statistics, know_face
 from nerf_talker.train.preview import write_preview
 from nerf_talker.train.snapshot import load_best, restore, save, save_best
 from nerf_talker.train.torso_phase import fit_torso
@@ -80,6 +80,7 @@ class Trainer(Learner):
         fit_statistics(self.talker, self.dataset)
         if self.config.init is not None:
             warm_start(self.talker, Path(self.config.init))
+            know_face(self.talker, self.dataset)  # the code's axes have turned
             self.average = MovingAverage(self.talker.head, self.config.ema_decay)
         given = (self.talker, self.dataset)
         audio = fit_audio(*given, self.config.audio)
@@ -113,9 +114,16 @@ class Trainer(Learner):
                     self.say(f"{1000 * each:.0f} ms a step: about {minutes:.1f} minutes to go")
                 stop = self.processes.any(signals.received is not None, self.device)
                 if stop and self.step < total:
-                    self._count_seconds()
-                    save(self)
-                    raise Interrupted.after(self.step, signals.received)
+                    raise self._stopped(signals.received)
+
+    def _stopped(self, number: int | None) -> Interrupted:
+        """Save, and say where the run goes on."""
+        # A GPU may be some steps past a fault that nobody has asked for yet.
+        if not guard.finite_weights(self.talker):
+            return Interrupted.unsaved(number)
+        self._count_seconds()
+        save(self)
+        return Interrupted.after(self.step, number)
 
     def _advance_or_mend(self, bar: Any) -> None:
         try:
@@ -157,14 +165,15 @@ class Trainer(Learner):
             write_preview(self)
 
     def _validate(self) -> dict[str, float]:
-        """The score on the validation range; the best one is kept."""
+        """The score on the validation range; the best weights are kept where they are wanted."""
         if self._validation is None or not self.processes.first:
             return {}
         with self.average.applied(self.talker.head):
             score = self._validation.psnr(self.talker, self.autocast)
         if score > self.best:
             self.best = score
-            save_best(self)
+            if self.config.keep == "best":
+                save_best(self)
         return {"val_psnr": score}
 
     def _go_back(self, fault: guard.NonFiniteStep) -> None:

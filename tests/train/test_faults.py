@@ -16,6 +16,7 @@ from nerf_talker.cli import main
 from nerf_talker.errors import AvatarError, TrainingError
 from nerf_talker.train import checkpoint, guard
 from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint
+from nerf_talker.train.interrupt import Interrupted, StopSignals
 from nerf_talker.train.objective import Objective
 from tests.train.runs import QUICK, losses, trainer
 
@@ -244,6 +245,22 @@ def test_a_signal_saves_and_says_so(ellipse, ellipse_run, tmp_path, number, code
     if number == signal.SIGTERM:
         assert main(command) == 0
         assert losses(run) == losses(ellipse_run)
+
+
+def test_a_stop_between_a_fault_and_its_notice_saves_nothing(ellipse, tmp_path, monkeypatch):
+    """On a GPU a fault is seen some steps late."""
+    made, signals = trainer(ellipse, tmp_path / "run", **QUICK), StopSignals()
+    signals.received = signal.SIGTERM
+
+    def faulty(bar):
+        made.step += 1
+        with torch.no_grad():
+            made.talker.head.table.fill_(float("nan"))
+
+    monkeypatch.setattr(made, "_advance", faulty)
+    with pytest.raises(Interrupted, match="from the last checkpoint") as stopped:
+        made._learn(signals)
+    assert stopped.value.exit_code == 143 and latest_checkpoint(made.run.checkpoints) is None
 
 
 def test_a_checkpoint_without_a_tensor_is_refused_by_name(ellipse, tmp_path, monkeypatch):

@@ -126,6 +126,13 @@ def test_the_best_weights_are_kept_beside_the_last(unbroken):
     assert torch.equal(table, best["talker"]["head.table"].half())
 
 
+def test_the_best_weights_are_not_written_where_the_last_are_kept(ellipse, tmp_path):
+    short = QUICK | {"steps": 4, "validation_interval": 2, "keep": "last"}
+    made = trainer(ellipse, tmp_path / "run", **short)
+    made.fit()
+    assert made.best > 0 and not (made.run.checkpoints / BEST).exists()
+
+
 def test_the_poses_stay_centred(unbroken):
     twists = unbroken.refinement.deltas.twists.detach()
     assert float(twists.abs().max()) > 0

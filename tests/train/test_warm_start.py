@@ -5,10 +5,14 @@ import pytest
 import torch
 
 from nerf_talker.errors import AvatarError, ConfigError
-from nerf_talker.field.mouth import MouthCode, MouthCodeConfig
-from nerf_talker.train.avatar import load_avatar
+from nerf_talker.field.mouth import MOUTH_POINTS, MouthCode, MouthCodeConfig
+from nerf_talker.train.avatar import describe, load_avatar, reference_poses, save_avatar
+from nerf_talker.train.preparation import fit_statistics
+from nerf_talker.train.run_folder import RunFolder
+from nerf_talker.train.trainer import Trainer
 from nerf_talker.train.warm_start import turn_towards, warm_start
 from tests.train.runs import QUICK, losses, trainer
+from tests.train.test_presets import tiny
 
 
 def test_a_run_from_an_avatar_begins_where_it_was(ellipse, ellipse_run, tmp_path):
@@ -52,6 +56,28 @@ def test_the_code_turns_towards_the_other_s_and_keeps_its_inverse():
     assert torch.allclose(ours.scale, theirs.scale, rtol=1e-3)
     code = torch.randn(5, 8)
     assert torch.allclose(ours(ours.landmarks(code)), code, atol=1e-3)
+
+
+@torch.no_grad()
+def test_landmarks_that_the_head_looks_up_stay_when_the_code_turns(ellipse, tmp_path):
+    sizes, train = tiny("r2talker")
+    path, run = tmp_path / "other.safetensors", RunFolder(tmp_path / "run")
+    wanted = {"steps": 1, "init": str(path)}
+    made = Trainer(ellipse, run, sizes, train.model_copy(update=wanted), quiet=True)
+    fit_statistics(made.talker, ellipse)
+    points = torch.from_numpy(ellipse.track.canonical_landmarks[:20][:, list(MOUTH_POINTS)])
+    before = made.talker.head.landmarks.landmarks(made.talker.mouth(points))
+    own = made.talker.mouth.basis.clone()
+    made.talker.mouth.basis.copy_(own.flip(0))
+    made.talker.mouth.scale.copy_(made.talker.mouth.scale.flip(0))
+    poses, info = reference_poses(ellipse), describe(made.talker, ellipse, 0.0, 0, {})
+    save_avatar(path, made.talker, poses, info)
+    run.start("test\n")
+    with torch.enable_grad():
+        made.fit()
+    assert not torch.allclose(made.talker.mouth.basis, own, atol=0.1)
+    after = made.talker.head.landmarks.landmarks(made.talker.mouth(points))
+    assert torch.allclose(after, before, atol=1e-3)
 
 
 def test_an_avatar_of_other_sizes_is_refused(ellipse, ellipse_run, tmp_path):
