@@ -54,8 +54,7 @@ def gate_sparsity(gates: Tensor, opacity: Tensor, inside: Tensor) -> Tensor:
     Args:
         gates: (N, 2) composited mouth and expression gate, ``RenderOutput.features`` of a head.
         opacity: (N,) of the same rays.
-        inside: (N, 2) share in [0, 1] of each gate's region where the ray ends, e.g. from
-            :class:`nerf_talker.field.regions.RegionPrior`.
+        inside: (N, 2) share in [0, 1] of each gate's region at the ray's pixel.
 
     Returns:
         (N,) sum over both gates, 0 where nothing is seen.
