@@ -16,7 +16,8 @@ class HeadFieldConfig(StrictModel):
 
     ``motion`` is the largest displacement in metres, 0 turns it off. ``region_prior`` is how much
     gates are drawn to the region of the face they belong to, in units of its log odds; 0 leaves
-    that to a loss. ``backend``: our own grid and torch's layers, or tiny-cuda-nn's on a CUDA GPU.
+    that to the training's ``gate_sparsity``. ``backend``: our own grid and torch's layers, or
+    tiny-cuda-nn's on a CUDA GPU.
     """
 
     backend: Literal["native", "tinycudann"] = "native"

@@ -48,8 +48,9 @@ def distortion(weights: Tensor, samples: RaySamples) -> Tensor:
 def gate_sparsity(gates: Tensor, opacity: Tensor, inside: Tensor) -> Tensor:
     """How far the gates are open where their part of the face is not.
 
-    In the place of SyncTalk's penalty on its attention outside boxes (Peng et al. 2024). The gates
-    are divided by the opacity, so that a ray cannot pay less by letting more light through.
+    SyncTalk's penalty on its attention outside boxes of the picture (Peng et al. 2024), on what a
+    ray sees of the gates. They are divided by the opacity, so that a ray cannot pay less by letting
+    more light through.
 
     Args:
         gates: (N, 2) composited mouth and expression gate, ``RenderOutput.features`` of a head.

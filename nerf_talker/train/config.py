@@ -56,8 +56,8 @@ class DetailConfig(StrictModel):
     First ``mouth_steps`` with patches around the mouth, in which the occupancy, the upper face's
     gate and the appearance codes rest; then ``joint_steps`` with patches anywhere in the face, in
     which everything learns. Patches take the place of rays, so a step costs what it did. The
-    perceptual term counts where its weights file is at hand, the others everywhere. Terms start
-    and ramp in steps of the phases.
+    perceptual term counts where its weights file is at hand and patches have 31 pixels a side, the
+    others everywhere. Terms start and ramp in steps of the phases.
     """
 
     mouth_steps: int = Field(default=0, ge=0)
@@ -85,6 +85,9 @@ class PoseConfig(StrictModel):
 
 class TrainConfig(StrictModel):
     """One run. A :class:`Term` multiplies the loss of its name; colour has the weight one.
+
+    ``gate_sparsity`` closes the mouth's gate outside the box of the lower face in each picture, and
+    the expression's gate inside it.
 
     ``init`` is another identity's avatar to start from; ``keep`` says which weights the avatar
     gets: the last ones, or those with the best score on the validation range. ``unmix`` takes what

@@ -72,7 +72,7 @@ def fresh_head(trained):
 
 
 def test_every_part_learns(trained):
-    """What was made has moved from where it was made, but for parts that are given nothing."""
+    """Nothing that was made is left where it was made."""
     for name, value in fresh_head(trained).named_parameters():
         assert not torch.equal(value, trained.talker.head.get_parameter(name)), name
 

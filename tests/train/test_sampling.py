@@ -11,6 +11,7 @@ from nerf_talker.train.curves import Curves
 from nerf_talker.train.error_map import CELLS, ErrorMap
 from nerf_talker.train.pictures import Pictures
 from nerf_talker.train.sampler import PixelSampler, SamplerConfig
+from nerf_talker.types import RenderOutput
 from tests.train.runs import QUICK, rows, trainer
 
 
@@ -111,6 +112,19 @@ def test_a_term_with_a_weight_goes_down(ellipse, tmp_path, name):
         logged = [made._settled(made._take_step())[name] for _ in range(25)]
         found.append(logged[-1])
     assert found[1] < found[0]
+
+
+def test_gates_pay_in_the_other_half_of_the_face(ellipse, tmp_path):
+    made = trainer(ellipse, tmp_path / "run", **QUICK, gate_sparsity=1.0)
+    batch = made.sampler.draw(made.generator, 4)
+    batch = dataclasses.replace(batch, lower=torch.tensor([True, True, False, False]))
+    gates = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    seen = torch.ones(4)
+    out = RenderOutput(torch.zeros(4, 3), seen, seen, gates, 4)
+    paid, weight = made.objective._ray_terms(out, batch, 0)["gate_sparsity"]
+    assert (float(paid), weight) == (0.5, 1.0)
+    right = dataclasses.replace(out, features=gates[[0, 0, 1, 1]])
+    assert float(made.objective._ray_terms(right, batch, 0)["gate_sparsity"][0]) == 0
 
 
 def test_tensorboard_gets_every_row_where_it_is_installed(ellipse, tmp_path, monkeypatch):
