@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -127,7 +128,9 @@ class Learner:
         batch = batch.to(self.device)
         if not self.config.unmix:
             return batch
-        return own_colours(self.talker, self.objective.driving, batch)
+        frame, driving = batch.frames[batch.frame], self.objective.driving
+        rgb = own_colours(self.talker, driving, frame, batch.pixels, batch.rgb, batch.alpha)
+        return replace(batch, rgb=rgb)
 
     def _logs(self, step: int) -> bool:
         return step % self.config.log_interval == 0 or step == self.config.steps

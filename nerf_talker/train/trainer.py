@@ -46,7 +46,7 @@ class Trainer(Learner):
         """
         self._begun = time.perf_counter()
         self._curves: Curves | None = None
-        self._validation = Validation.where_possible(self.dataset)
+        self._validation = Validation.where_possible(self.dataset, self.config.unmix)
         with StopSignals() as signals:
             remove_unfinished(self.run.checkpoints)
             newest = latest_checkpoint(self.run.checkpoints)

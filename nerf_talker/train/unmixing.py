@@ -8,13 +8,10 @@ the head then shows the very pixel again.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from nerf_talker.render.talker import Talker
-from nerf_talker.train.sampler import PixelBatch
 from nerf_talker.types import Driving
 
 LEAST = 1 / 255
@@ -34,23 +31,29 @@ def unmixed(rgb: Tensor, alpha: Tensor, behind: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def own_colours(talker: Talker, driving: Driving, batch: PixelBatch) -> PixelBatch:
-    """A batch with the head's own colours.
+def own_colours(
+    talker: Talker, driving: Driving, frame: Tensor, pixels: Tensor, rgb: Tensor, alpha: Tensor
+) -> Tensor:
+    """(N, 3) colours of the head alone where it covers a part of a pixel, the given ones elsewhere.
 
     Args:
         talker: Whose torso and background lie behind the head, fitted.
-        driving: All frames of the dataset.
-        batch: Pixels as the pictures show them.
+        driving: T frames.
+        frame: (N,) row of ``driving`` of each pixel.
+        pixels: (N, 2) int64 rows and columns.
+        rgb: (N, 3) what the pixels show, in [0, 1].
+        alpha: (N,) share of the head in them.
     """
-    part = (batch.alpha > 0) & (batch.alpha < 1)
+    part = (alpha > 0) & (alpha < 1)
     # A GPU would have to be waited for to learn which pixels are meant; it takes them all.
-    at = torch.arange(len(batch), device=part.device) if part.is_cuda else part.nonzero()[:, 0]
+    at = torch.arange(len(part), device=part.device) if part.is_cuda else part.nonzero()[:, 0]
     if not len(at):
-        return batch
-    frames = batch.frames[batch.frame[at]]
-    bend = None if driving.torso_bend is None else driving.torso_bend[frames]
-    pose, motion = driving.camera_to_head[frames], driving.torso_motion[frames]
-    behind = talker.behind_head(batch.pixels[at], pose, motion, bend)
-    rgb = batch.rgb.clone()
-    rgb[at] = unmixed(batch.rgb[at], batch.alpha[at], behind)
-    return replace(batch, rgb=rgb)
+        return rgb
+    rows = frame[at]
+    bend = None if driving.torso_bend is None else driving.torso_bend[rows]
+    behind = talker.behind_head(
+        pixels[at], driving.camera_to_head[rows], driving.torso_motion[rows], bend
+    )
+    found = rgb.clone()
+    found[at] = unmixed(rgb[at], alpha[at], behind)
+    return found

@@ -12,6 +12,7 @@ from nerf_talker.render.talker import Talker
 from nerf_talker.train.driving import dataset_driving
 from nerf_talker.train.pictures import Pictures
 from nerf_talker.train.regions import region_boxes
+from nerf_talker.train.unmixing import own_colours
 
 FRAMES, RAYS = 16, 4096
 MOUTH_SHARE = 0.4
@@ -21,8 +22,14 @@ _SEED = 20
 class Validation:
     """Fixed pixels of face and mouth in the validation range, rendered from their landmarks."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        """Choose the pixels; the choice is the same in every run on this dataset."""
+    def __init__(self, dataset: Dataset, unmix: bool = False) -> None:
+        """Choose the pixels; the choice is the same in every run on this dataset.
+
+        Args:
+            dataset: With a face in the validation range.
+            unmix: Whether the head is to have its own colour where it covers a part of a pixel.
+        """
+        self.unmix = unmix
         val = np.asarray(dataset.manifest.range("val"))
         seen = val[dataset.track.valid[val]]
         self.frames = seen[np.unique(np.linspace(0, len(seen) - 1, FRAMES).astype(int))]
@@ -37,10 +44,10 @@ class Validation:
         self.rgb, self.alpha = Pictures(dataset).at(self.frames[self.frame], self.pixels)
 
     @classmethod
-    def where_possible(cls, dataset: Dataset) -> Validation | None:
+    def where_possible(cls, dataset: Dataset, unmix: bool) -> Validation | None:
         """A validation, or None where no frame of the range shows a face."""
         val = np.asarray(dataset.manifest.range("val"))
-        return cls(dataset) if dataset.track.valid[val].any() else None
+        return cls(dataset, unmix) if dataset.track.valid[val].any() else None
 
     @torch.no_grad()
     def psnr(self, talker: Talker, autocast: torch.dtype | None) -> float:
@@ -54,8 +61,10 @@ class Validation:
         jitter = torch.full_like(rays.near, 0.5)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
             out = render_rays(talker, rays, talker.condition(driving), jitter)
-        rgb, alpha = self.rgb.to(device), self.alpha.to(device)[:, None]
-        target = rgb * alpha + 0.5 * (1 - alpha)
+        rgb, alpha = self.rgb.to(device), self.alpha.to(device)
+        if self.unmix:
+            rgb = own_colours(talker, driving, frame, pixels, rgb, alpha)
+        target = rgb * alpha[:, None] + 0.5 * (1 - alpha[:, None])
         predicted = out.rgb + 0.5 * (1 - out.opacity[:, None])
         error = (predicted.clamp(0, 1) - target).square().mean()
         return float(-10 * error.clamp_min(1e-10).log10())

@@ -8,6 +8,8 @@ import torch
 
 from nerf_talker.train.preparation import fit_statistics
 from nerf_talker.train.unmixing import own_colours, unmixed
+from nerf_talker.train.validation import Validation
+from nerf_talker.types import RenderOutput
 from tests.train.runs import QUICK, trainer
 
 COLOUR = np.asarray([0.8, 0.5, 0.3], np.float32)
@@ -63,9 +65,10 @@ def test_a_step_sees_the_head_s_own_colour(soft, tmp_path, unmix):
 def test_over_its_own_background_the_pixel_shows_again(soft, tmp_path):
     made = trainer(soft, tmp_path / "run", **QUICK)
     fit_statistics(made.talker, soft)
-    batch = made._draw()
-    found = own_colours(made.talker, made.objective.driving, batch)
-    frames, driving = batch.frames[batch.frame], made.objective.driving
+    batch, driving = made._draw(), made.objective.driving
+    frames = batch.frames[batch.frame]
+    given = (batch.pixels, batch.rgb, batch.alpha)
+    found = own_colours(made.talker, driving, frames, *given)
     behind = made.talker.behind_head(
         batch.pixels,
         driving.camera_to_head[frames],
@@ -73,5 +76,18 @@ def test_over_its_own_background_the_pixel_shows_again(soft, tmp_path):
         driving.torso_bend[frames],
     ).detach()
     share = batch.alpha[:, None]
-    assert torch.allclose(found.rgb * share + behind * (1 - share), batch.rgb, atol=0.01)
-    assert torch.equal(found.rgb[batch.alpha == 1], batch.rgb[batch.alpha == 1])
+    assert torch.allclose(found * share + behind * (1 - share), batch.rgb, atol=0.01)
+    assert torch.equal(found[batch.alpha == 1], batch.rgb[batch.alpha == 1])
+
+
+def test_a_head_of_its_own_colour_is_validated_as_right(soft, tmp_path, monkeypatch):
+    made = trainer(soft, tmp_path / "run", **QUICK)
+    fit_statistics(made.talker, soft)
+    scores = []
+    for unmix in (False, True):
+        validation = Validation(soft, unmix)
+        alpha = validation.alpha
+        right = RenderOutput(alpha[:, None] * torch.from_numpy(COLOUR), alpha, alpha, alpha, 0)
+        monkeypatch.setattr("nerf_talker.train.validation.render_rays", lambda *_, r=right: r)
+        scores.append(validation.psnr(made.talker, None))
+    assert scores[0] < 35 < 45 < scores[1]
