@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.audio.articulation import Articulation, Hearing
 from nerf_talker.audio.sound import read_sound
 from nerf_talker.data.dataset import read_audio_features, read_eyes
 from nerf_talker.data.manifest import DatasetFiles, Manifest, StageRecord
@@ -21,6 +22,7 @@ from nerf_talker.preprocess.eyes import runs
 from nerf_talker.preprocess.overlay import Follow, overlay_video
 from nerf_talker.preprocess.page import badge, data_uri, jpeg, table, write_page
 from nerf_talker.preprocess.speech_plots import speech_plots, standard
+from nerf_talker.types import AudioFeatures
 
 _MATTES = 4
 # Times in a warning's own words, as time_ranges() writes them.
@@ -104,7 +106,7 @@ def _plots(files: DatasetFiles, manifest: Manifest) -> str:
     return "".join(
         [
             waveform("Sound", seconds, sound, warned),
-            speech_plots(audio, seconds, gap),
+            speech_plots(named_features(audio, sound), seconds, gap),
             plot("Lip gap and loudness, standardised", seconds,
                  [Curve("lip gap", standard(gap)),
                   Curve("loudness", standard(_loudness(sound, manifest.frames)))], lost),
@@ -121,6 +123,12 @@ def _plots(files: DatasetFiles, manifest: Manifest) -> str:
                  warned),
         ]
     )  # fmt: skip
+
+
+def named_features(audio: AudioFeatures, sound: npt.NDArray[np.float32]) -> AudioFeatures:
+    """The features, or what our encoder says in words where its hidden layer is used."""
+    hidden = audio.extractor.startswith(f"{Hearing.kind}:")
+    return Articulation().features(sound) if hidden else audio
 
 
 def _loudness(sound: npt.NDArray[np.float32], frames: int) -> npt.NDArray[np.float64]:

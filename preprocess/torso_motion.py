@@ -119,14 +119,20 @@ def settle(matrices: Array, tracked: BoolArray, splices: Sequence[int] = ()) -> 
     Args:
         matrices: (F, 2, 3).
         tracked: (F,) whether the frame could be tracked.
-        splices: Frames before which time was cut out: nothing is smoothed across them.
+        splices: Frames before which time was cut out: nothing is interpolated or smoothed across
+            them, but for stretches in which no frame was tracked.
     """
     if tracked.mean() < 0.5:
         return np.repeat(np.eye(2, 3)[None], len(matrices), 0)
-    rows, good = np.arange(len(matrices)), np.flatnonzero(tracked)
     flat = matrices.reshape(len(matrices), 6)
-    filled = np.stack([np.interp(rows, good, column[good]) for column in flat.T], 1)
-    return steady(filled, splices).reshape(-1, 2, 3)
+    filled = []
+    for first, last in stretches(len(flat), splices):
+        good = np.flatnonzero(tracked)
+        inside = good[(good >= first) & (good < last)]
+        known = inside if len(inside) else good
+        rows = np.arange(first, last)
+        filled.append(np.stack([np.interp(rows, known, column[known]) for column in flat.T], 1))
+    return steady(np.concatenate(filled), splices).reshape(-1, 2, 3)
 
 
 def steady(values: Array, splices: Sequence[int] = ()) -> Array:

@@ -187,7 +187,7 @@ def _behind_head(share: FloatArray, seen: BoolArray) -> FloatArray:
 
 STAGE = Stage(
     name="torso",
-    version=8,
+    version=9,
     inputs=("ingest", "landmarks", "tracking", "parsing"),
     outputs=("torso.png", "track.npz"),
     options=(),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nerf_talker.audio.articulation import COLUMNS
+from nerf_talker.audio.articulation import COLUMNS, Hearing
 from nerf_talker.audio.phonetics import CLASS_NAMES, CURVES
 from nerf_talker.data.labels import Label
 from nerf_talker.data.manifest import DatasetFiles, read_manifest
@@ -20,7 +20,7 @@ from nerf_talker.preprocess.charts import Curve, plot, waveform
 from nerf_talker.preprocess.contact_sheet import TINTS
 from nerf_talker.preprocess.overlay import overlay_video
 from nerf_talker.preprocess.pipeline import preprocess
-from nerf_talker.preprocess.report import _LEGEND, spans_of
+from nerf_talker.preprocess.report import _LEGEND, named_features, spans_of
 from nerf_talker.preprocess.speech_plots import speech_plots
 from nerf_talker.preprocess.survey import Scene, Survey, choose_scene
 from nerf_talker.types import AudioFeatures
@@ -213,6 +213,14 @@ video.addEventListener("loadedmetadata", () => {
   document.body.dataset.probe =
     [video.videoWidth, video.duration.toFixed(1), heads, video.currentTime].join("|");
 }); video.load();</script></body>"""
+
+
+def test_what_the_hidden_layer_holds_is_said_in_words():
+    sound = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    told = named_features(Hearing().features(sound), sound)
+    assert told.extractor == "articulation39" and len(told.values) == 50
+    other = AudioFeatures(np.zeros((50, 40), np.float32), 50.0, "logmel40")
+    assert named_features(other, sound) is other
 
 
 def test_it_lives_in_a_browser_without_a_complaint(page, tmp_path):
