@@ -42,7 +42,7 @@ def run(argv: list[str]) -> int:
     given = tyro.cli(Arguments, args=argv, prog="nerf-talker export")
     quiet = given.quiet or not sys.stderr.isatty()
     avatar = load_avatar(given.avatar, str(resolve_device("auto")))
-    with given.motion.sound(given.audio) as sound:
+    with given.motion.sound(given.audio, given.audio_features) as sound:
         source = given.motion.source(
             avatar, lambda: speech_source(avatar, sound, quiet, given.audio_features), sound, quiet
         )

@@ -51,15 +51,23 @@ class MotionArguments:
     """Of idle and generated motion; the same seed makes the same frames."""
 
     @contextmanager
-    def sound(self, audio: Path | None) -> Iterator[Path]:
+    def sound(self, audio: Path | None, audio_features: str | None) -> Iterator[Path]:
         """The sound file to render over: ``audio``, the text spoken, or the drive video's own.
+
+        Args:
+            audio: File that was given.
+            audio_features: Source of its features that was given.
 
         Raises:
             InputError: The text cannot be spoken.
-            SystemExit: Two of them were given, or none; or a voice without a text.
+            SystemExit: Two of them were given, or none; or an option without its use.
         """
         if self.voice is not None and self.text is None:
             print("error: --voice speaks --text; give both or leave it out", file=sys.stderr)
+            raise SystemExit(2)
+        if self.driving is not None and audio_features is not None:
+            wrong = "--driving holds what the sound said; leave --audio-features out"
+            print(f"error: {wrong}", file=sys.stderr)
             raise SystemExit(2)
         if (audio is None) == (self.text is None):
             clip = self.drive_video

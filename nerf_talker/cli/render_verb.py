@@ -44,7 +44,7 @@ def run(argv: list[str]) -> int:
     options = arguments.file.options()
     chosen_codec(arguments.output, options)  # what cannot be written is said at once
     fps = pasted_rate(options)
-    with arguments.motion.sound(arguments.audio) as speech:
+    with arguments.motion.sound(arguments.audio, arguments.audio_features) as speech:
         source = arguments.motion.source(
             avatar,
             lambda: speech_source(avatar, speech, quiet, arguments.audio_features, fps),

@@ -7,7 +7,22 @@ from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
+from nerf_talker.errors import InputError
+
 RESUME = "resume.txt"
+
+
+def new_folder(path: Path) -> Path:
+    """The folder to fill under another name and put in place; a link leads to its target.
+
+    Raises:
+        InputError: It is the folder that the program runs in, or above it, which stays in place.
+    """
+    if path.is_symlink():
+        path = path.resolve()
+    if path.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise InputError(f"{path}: is where the program runs; name a folder to make in it")
+    return path
 
 
 def begin_parts(folder: Path, made_of: str, go_on: bool, names: Iterable[str]) -> int:

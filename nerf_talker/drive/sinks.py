@@ -18,7 +18,7 @@ import numpy as np
 
 from nerf_talker.atomic import atomic_path
 from nerf_talker.audio.sound import stream_sound
-from nerf_talker.drive.parts import RESUME, begin_parts
+from nerf_talker.drive.parts import RESUME, begin_parts, new_folder
 from nerf_talker.drive.pixels import STANDARD, video_frame
 from nerf_talker.drive.provenance import Provenance, png_with_text
 from nerf_talker.errors import InputError
@@ -72,8 +72,11 @@ class PngFolder:
             provenance: What the pictures and ``provenance.json`` say; None for nothing.
             made_of: As of :class:`nerf_talker.drive.video.SpeechVideo`.
             resume: Likewise.
+
+        Raises:
+            InputError: The folder that the program runs in.
         """
-        self.path, self.sound, self.provenance = Path(path), sound, provenance
+        self.path, self.sound, self.provenance = new_folder(Path(path)), sound, provenance
         self.rate = fps
         self.made_of, self.resume, self.frames = made_of, resume, 0
         self.folder = self.path.with_name(f".{self.path.name}.parts")

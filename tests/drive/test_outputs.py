@@ -115,6 +115,18 @@ def test_a_foreign_folder_is_not_filled(avatar, speech, rendered, tmp_path):
     assert (rendered / "000000.png").read_bytes() == before
 
 
+def test_a_folder_that_stays_in_place_is_not_filled(avatar, speech, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    render_speech(avatar, speech, f"{tmp_path}/link/")
+    assert len(list((tmp_path / "here").glob("*.png"))) == FRAMES
+    monkeypatch.chdir(tmp_path / "here")
+    for output in ("./", "../", f"{tmp_path}/here/", f"{tmp_path}/link/"):
+        with pytest.raises(InputError, match="is where the program runs"):
+            render_speech(avatar, speech, output)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "link"]
+
+
 def test_frames_on_standard_output(ellipse_run, speech, rendered):
     arguments = [str(ellipse_run), "--audio", str(speech), "-o", "-", "--codec", "raw"]
     arguments += ["--eyes", "source"]  # as the library does unasked

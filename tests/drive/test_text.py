@@ -121,6 +121,7 @@ def test_text_becomes_a_video_with_sound(ellipse_run, tmp_path):
         ([], 2, "one is needed"),
         (["--text", "a", "--audio", "a.wav"], 2, "not both"),
         (["--voice", "flite", "--audio", "a.wav"], 2, "--voice speaks --text"),
+        (["--driving", "a", "--audio", "a.wav", "--audio-features", "hearing"], 2, "leave --audio"),
         (["--text", " "], 1, "the text is empty"),
         (["--audio", "a.wav", "--mouth", "video"], 1, "--drive-video"),
     ],

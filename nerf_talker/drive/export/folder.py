@@ -16,6 +16,7 @@ from tqdm import tqdm
 from nerf_talker import __version__
 from nerf_talker.drive.export.blendshapes import NAMES, blendshapes, origins
 from nerf_talker.drive.export.mesh import WRITERS, face_landmarks
+from nerf_talker.drive.parts import new_folder
 from nerf_talker.drive.source import DrivingSource
 from nerf_talker.errors import InputError
 from nerf_talker.geometry.rotation import inverse_rigid, logarithm
@@ -57,10 +58,10 @@ def export_motion(
         How many frames there are.
 
     Raises:
-        InputError: The folder holds other files.
+        InputError: The folder holds other files, or is the one that the program runs in.
         AvatarError: Meshes or landmarks are wanted of an avatar that holds no face.
     """
-    out = Path(out)
+    out = new_folder(Path(out))
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: holds other files; give a new or empty folder")
     partial = out.with_name(f".{out.name}.partial")
