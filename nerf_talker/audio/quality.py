@@ -67,6 +67,7 @@ def speech_level(samples: FloatArray, rate: int = RATE) -> float:
 def gain_to_level(levels: FloatArray, level: float) -> float:
     """Factor that makes speech of the given block levels as loud as other speech.
 
+    Features that hear loudness then hear the loudness that they were learned at.
     At most 20 dB; 1 for an unknown level, and for sound without speech, which would be brought up
     to speech's level.
 
@@ -83,15 +84,6 @@ def gain_between(own: float, level: float) -> float:
         return 1.0
     change = np.clip(level - own, -LARGEST_CHANGE_DB, LARGEST_CHANGE_DB)
     return float(10 ** (change / 20))
-
-
-def at_level(samples: FloatArray, level: float, rate: int = RATE) -> FloatArray:
-    """The sound made as loud as other speech; see :func:`gain_to_level`.
-
-    Features that hear loudness then hear the loudness that they were learned at.
-    """
-    gain = gain_to_level(block_levels(samples, rate), level)
-    return samples if gain == 1 else np.asarray(samples * gain, np.float32)
 
 
 def block_levels(samples: FloatArray, rate: int = RATE) -> FloatArray:

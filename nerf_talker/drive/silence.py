@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from nerf_talker.audio.quality import BLOCK_SECONDS, QUIETEST_SPEECH_DB, block_levels
+from nerf_talker.audio.quality import BLOCK_SECONDS, QUIETEST_SPEECH_DB
 from nerf_talker.types import AudioFeatures, FloatArray
 
 # The loudest around a moment falls by this much a second on either side.
@@ -38,8 +38,8 @@ OPENS_AFTER = 0.05  # seconds after speech begins at which it has all of the mou
 KNOWN = SHORTEST_PAUSE + RAMP
 
 
-def mouth_openness(
-    samples: FloatArray,
+def openness_of_levels(
+    levels: FloatArray,
     fps: float,
     frames: int,
     heard: AudioFeatures | None = None,
@@ -48,7 +48,7 @@ def mouth_openness(
     """How much of the speech's mouth each frame shows: 0 closed, 1 as the sound says.
 
     Args:
-        samples: (samples,) of the whole sound at 16 kHz, in [-1, 1].
+        levels: (blocks,) of the whole sound, see :func:`nerf_talker.audio.quality.block_levels`.
         fps: Video frames per second.
         frames: T, how many.
         heard: The sound's speech features.
@@ -57,17 +57,6 @@ def mouth_openness(
     Returns:
         (T,) in [0, 1]; a pause is closed but for its last 0.05 s, where the mouth begins to open.
     """
-    return openness_of_levels(block_levels(samples), fps, frames, heard, activity)
-
-
-def openness_of_levels(
-    levels: FloatArray,
-    fps: float,
-    frames: int,
-    heard: AudioFeatures | None = None,
-    activity: int | None = None,
-) -> FloatArray:
-    """:func:`mouth_openness` of sound that is known by the (blocks,) levels of its 20 ms."""
     return _ramped(_speech(levels, heard, activity), np.arange(frames) / fps)
 
 
@@ -87,7 +76,7 @@ def openness_so_far(
             a pause says about it.
         seconds: The moment, after the first block's beginning.
         heard: Features on the same clock.
-        activity: As of :func:`mouth_openness`.
+        activity: As of :func:`openness_of_levels`.
         is_over: Whether the sound ends with the last block.
     """
     if not len(levels):

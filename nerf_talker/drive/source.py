@@ -40,14 +40,14 @@ class SpeechSource:
             talker: Its audio encoder and mouth code.
             poses: The avatar's reference poses.
             features: Of the speech.
-            openness: (T,) of every frame, from :func:`nerf_talker.drive.silence.mouth_openness`.
+            openness: (T,) of every frame, see :mod:`nerf_talker.drive.silence`.
         """
         self.talker, self.poses, self.features = talker, poses, features
         self.openness = torch.from_numpy(openness)
 
     @property
     def fps(self) -> float:
-        """The training clip's rate."""
+        """Frames per second of the poses."""
         return self.poses.fps
 
     def __len__(self) -> int:

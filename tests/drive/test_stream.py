@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nerf_talker.audio.quality import at_level, speech_level
+from nerf_talker.audio.quality import speech_level
 from nerf_talker.audio.sound import RATE, read_sound, write_wav
 from nerf_talker.drive.silence import KNOWN
 from nerf_talker.drive.source import SpeechSource
@@ -15,7 +15,7 @@ from nerf_talker.render.portrait import PortraitRenderer
 from nerf_talker.train.avatar import load_avatar
 
 from .test_drive import write_tone
-from .test_silence import humming, noise, with_pauses
+from .test_silence import at_level, humming, noise, with_pauses
 
 
 @pytest.fixture(scope="module")

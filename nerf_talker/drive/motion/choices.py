@@ -38,7 +38,6 @@ from nerf_talker.drive.source import DrivingSource
 from nerf_talker.train.avatar import Avatar
 from nerf_talker.types import Driving
 
-POSES = ("source", "idle", "fixed", "generate")
 EyeChoice = Literal["source", "idle", "fixed"]
 
 
