@@ -86,7 +86,8 @@ class _Resampler:
     """Frames as mono floats at one rate, even where a joined file changes its rate or channels."""
 
     def __init__(self, rate: int) -> None:
-        self._rate, self._kind = rate, None
+        self._rate = rate
+        self._kind: Any = None
         self._made: Any = None
 
     def parts(self, frame: Any) -> list[Any]:
