@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -111,12 +112,25 @@ class ArticulationStream:
         while count > 0:
             rows = min(count, BLOCK)
             length = LEFT_SAMPLES + (rows - 1) * HOP + RIGHT_SAMPLES
-            heard, self._peak = self._net(torch.from_numpy(self._buffer[None, :length]), self._peak)
+            with _one_thread():
+                piece = torch.from_numpy(self._buffer[None, :length])
+                heard, self._peak = self._net(piece, self._peak)
             done.append(self._read(heard))
             self._buffer = self._buffer[rows * HOP :]
             self._given += rows
             count -= rows
         return np.concatenate(done) if done else np.empty((0, self._width), np.float32)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order: features are the same to the bit however many cores a machine has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class EncoderFeatures(Extractor):

@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from nerf_talker.audio import articulation as subject
-from nerf_talker.audio.articulation import COLUMNS, Articulation, ArticulationStream, load_net
+from nerf_talker.audio.articulation import (
+    COLUMNS,
+    Articulation,
+    ArticulationStream,
+    Hearing,
+    load_net,
+)
 from nerf_talker.audio.articulation_net import HOP, LOOK_AHEAD_SECONDS, RATE, ArticulationNet
 from nerf_talker.errors import WeightsError
 
@@ -82,3 +88,15 @@ def test_gradients_reach_every_weight():
     heard, _ = net(torch.randn(1, 32000) * 0.1, torch.tensor([-45.0]))
     (heard.logits.square().sum() + heard.curves.sum()).backward()
     assert all(torch.isfinite(p.grad).all() and p.grad.abs().max() > 0 for p in net.parameters())
+
+
+def test_features_are_the_same_however_many_cores_there_are():
+    threads, heard = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            heard.append(Hearing().features(sound(1.0)).values)
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(*heard)
