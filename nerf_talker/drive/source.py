@@ -28,6 +28,22 @@ class DrivingSource(Protocol):
         """Driving of frames [start, stop), on the CPU."""
 
 
+class WrappedSource:
+    """What sources share that change frames of another: its length and its rate."""
+
+    def __init__(self, base: DrivingSource) -> None:
+        """``base`` gives the frames to change."""
+        self.base = base
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the base."""
+        return self.base.fps
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+
 class SpeechSource:
     """New speech over the training clip's motion; silence closes the mouth."""
 

@@ -10,28 +10,21 @@ from torch import Tensor
 
 from nerf_talker.drive.motion.chart import PoseChart, body_channels
 from nerf_talker.drive.motion.mouth import LipOpening
-from nerf_talker.drive.source import DrivingSource
+from nerf_talker.drive.source import DrivingSource, WrappedSource
 from nerf_talker.types import Driving
 
 BROWS = slice(0, 5)
 
 
-class HeadAmplitude:
+class HeadAmplitude(WrappedSource):
     """A source whose head and body move more or less about the clip's mean."""
 
     def __init__(self, base: DrivingSource, reference: Driving, factor: float) -> None:
         """``factor`` 0 holds still, 1 changes nothing."""
-        self.base, self.factor = base, factor
+        super().__init__(base)
+        self.factor = factor
         self.chart = PoseChart(reference.camera_to_head)
         self.means = {k: v.mean(0) for k, v in body_channels(reference).items()}
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The base's frames [start, stop) with scaled motion."""
@@ -46,7 +39,7 @@ class HeadAmplitude:
         return replace(driving, camera_to_head=self.chart.poses(scaled), **body)
 
 
-class FaceAmplitude:
+class FaceAmplitude(WrappedSource):
     """A source whose brows and lips move more or less."""
 
     def __init__(
@@ -58,16 +51,9 @@ class FaceAmplitude:
         opening: float,
     ) -> None:
         """``brows`` about their mean in the clip, ``opening`` from the closed mouth; 1 is as is."""
-        self.base, self.lips, self.brows, self.opening = base, lips, brows, opening
+        super().__init__(base)
+        self.lips, self.brows, self.opening = lips, brows, opening
         self.usual = reference.expression.mean(0)
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The base's frames [start, stop) with scaled brows and lips."""

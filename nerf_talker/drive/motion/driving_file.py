@@ -90,6 +90,19 @@ def _pack(
             member.write(block)
 
 
+# What NumPy and zipfile raise for damaged archives; RuntimeError is for ways of packing or locking
+# that zipfile does not know.
+_UNREADABLE = (
+    KeyError,
+    ValueError,
+    OSError,
+    EOFError,
+    struct.error,
+    zipfile.BadZipFile,
+    RuntimeError,
+)
+
+
 class FileSource:
     """Frames of a driving file, read where they lie."""
 
@@ -104,10 +117,7 @@ class FileSource:
             raise InputError(f"{path}: no such driving file; write one with --dump-driving")
         try:
             self.header, self.arrays = _opened(self.path)
-        except (
-            *(KeyError, ValueError, OSError, EOFError, struct.error),
-            *(zipfile.BadZipFile, NotImplementedError),
-        ) as error:
+        except _UNREADABLE as error:
             raise InputError(
                 f"{path}: a damaged driving file ({str(error) or type(error).__name__}); "
                 "write it again with --dump-driving"

@@ -35,7 +35,7 @@ from torch import Tensor
 from nerf_talker.config import StrictModel, validate
 from nerf_talker.drive.motion.chart import Values
 from nerf_talker.drive.motion.mouth import LipOpening
-from nerf_talker.drive.source import DrivingSource
+from nerf_talker.drive.source import DrivingSource, WrappedSource
 from nerf_talker.errors import InputError
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.geometry.rotation import inverse_rigid, rigid
@@ -99,21 +99,14 @@ class PinnedTrack:
         return weight, self.values[left] * (1 - share) + self.values[left + 1] * share
 
 
-class EditedSource:
+class EditedSource(WrappedSource):
     """A source with pinned channels."""
 
     def __init__(self, base: DrivingSource, tracks: list[PinnedTrack], lips: LipOpening) -> None:
         """Tracks are applied in their order; where one moves the mouth, it comes as landmarks."""
-        self.base, self.tracks, self.lips = base, tracks, lips
+        super().__init__(base)
+        self.tracks, self.lips = tracks, lips
         self.moves_mouth = any(track.channel.is_mouth for track in tracks)
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The base's frames [start, stop), edited."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nerf_talker.drive.motion.chart import Values
-from nerf_talker.drive.source import DrivingSource
+from nerf_talker.drive.source import DrivingSource, WrappedSource
 from nerf_talker.field.expression import LIMIT, ExpressionScale
 from nerf_talker.types import Driving
 
@@ -158,20 +158,13 @@ class Blinks:
         return _Blink(begin, spans[0], max(SHUT, 1 / self.fps), spans[1], spans[2])
 
 
-class BlinkingSource:
+class BlinkingSource(WrappedSource):
     """A source whose eyes blink; what the lids did otherwise is kept between the blinks."""
 
     def __init__(self, base: DrivingSource, eyes: EyeRange, blinks: Blinks) -> None:
         """``base`` should not blink itself, see :func:`without_blinks`."""
-        self.base, self.eyes, self.blinks = base, eyes, blinks
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
+        super().__init__(base)
+        self.eyes, self.blinks = eyes, blinks
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The base's frames [start, stop) with blinks."""

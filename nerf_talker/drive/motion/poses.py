@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nerf_talker.drive.motion.chart import PoseChart, Values
 from nerf_talker.drive.replay import ping_pong
-from nerf_talker.drive.source import DrivingSource
+from nerf_talker.drive.source import DrivingSource, WrappedSource
 from nerf_talker.field.torso import TorsoMotionFromPose
 from nerf_talker.types import Driving
 
@@ -91,20 +91,13 @@ class GivenPoses:
         )
 
 
-class MovedSource:
+class MovedSource(WrappedSource):
     """A source whose mouth is kept, and whose head moves otherwise."""
 
     def __init__(self, base: DrivingSource, motion: Motion, with_expression: bool = True) -> None:
         """``motion`` in place of that of ``base``, its expression too unless told otherwise."""
-        self.base, self.motion, self.with_expression = base, motion, with_expression
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
+        super().__init__(base)
+        self.motion, self.with_expression = motion, with_expression
 
     def chunk(self, start: int, stop: int) -> Driving:
         """Mouth of the base, motion of the other, for frames [start, stop)."""
@@ -120,20 +113,13 @@ class MovedSource:
         return moved
 
 
-class ExpressionSource:
+class ExpressionSource(WrappedSource):
     """A source whose head and mouth are kept, and whose eyes and brows move otherwise."""
 
     def __init__(self, base: DrivingSource, motion: Motion) -> None:
         """The expression of ``motion`` in place of that of ``base``."""
-        self.base, self.motion = base, motion
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
+        super().__init__(base)
+        self.motion = motion
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The base's frames [start, stop) with the other expression."""

@@ -11,7 +11,7 @@ from nerf_talker.drive.motion.chart import PoseChart, Values
 from nerf_talker.drive.motion.eyes import LIDS, eye_range
 from nerf_talker.drive.motion.poses import FixedPose
 from nerf_talker.drive.replay import ping_pong
-from nerf_talker.drive.source import DrivingSource
+from nerf_talker.drive.source import DrivingSource, WrappedSource
 from nerf_talker.errors import InputError
 from nerf_talker.field.expression import upper_face
 from nerf_talker.field.mouth import MOUTH_POINTS
@@ -110,20 +110,13 @@ def _mouth(clip: _Tracked, talker: Talker) -> Values:
     return np.ascontiguousarray(moved, np.float32)
 
 
-class MouthOfClip:
+class MouthOfClip(WrappedSource):
     """A source whose mouth is that of a clip, to and fro where the video is longer."""
 
     def __init__(self, base: DrivingSource, clip: Driving) -> None:
         """``clip`` holds mouth landmarks, see :func:`reenacted`."""
-        self.base, self.clip = base, clip
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of the base."""
-        return self.base.fps
-
-    def __len__(self) -> int:
-        return len(self.base)
+        super().__init__(base)
+        self.clip = clip
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The base's frames [start, stop) with the clip's mouth."""
