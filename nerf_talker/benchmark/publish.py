@@ -85,7 +85,8 @@ def describe(table: Table) -> str:
     code = f"code {table.code}" + (f", commit {table.commit}" if table.commit else "")
     return (
         f"Test split, mouth driven by {table.drive}; mean ± standard deviation over seeds. Rows "
-        "without a remark paste in no true pixel; (head only) rows have the true frame behind the "
+        "without a remark paste in no true pixel; (torso as tracked) rows move the torso as the "
+        "clip's own track of those frames does; (head only) rows have the true frame behind the "
         f"head. {judge}nerf-talker {table.nerf_talker}, {code}."
     )
 

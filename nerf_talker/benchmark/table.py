@@ -18,6 +18,7 @@ from nerf_talker.train.driving import Drive
 
 BASELINES = {"mean_frame": "mean training frame", "nearest_frame": "nearest training frame"}
 HEAD_ONLY = " (head only)"
+TORSO = " (torso as tracked)"
 VIDEO = " (video)"
 
 
@@ -34,8 +35,9 @@ class TableRow(StrictModel):
 
     Attributes:
         clip: Name of the clip.
-        name: The configuration; with ``(head only)`` where the true frame is behind the head, so
-            that the two are never taken for each other; another system's, with ``(video)``, of
+        name: The configuration; with ``(torso as tracked)`` where the clip's own track moves the
+            torso, with ``(head only)`` where the true frame is behind the head, so that they are
+            never taken for each other; another system's, with ``(video)``, of
             which nobody knows whether true pixels were pasted in; or a baseline.
         seeds: Finished runs behind it; 0 where nothing was trained here.
         figures: By the report's names; a figure that was not measured is not there.
@@ -97,6 +99,9 @@ def tabulate(suite: str, drive: Drive, outcomes: Sequence[Outcome]) -> Table:
             own = [{**result.speed, **result.rows["own"]} for result in results]
             head = [result.rows["head_only"] for result in results]
             rows.append(_row(clip, name, len(results), own))
+            torso = [result.rows["own_torso"] for result in results if "own_torso" in result.rows]
+            if torso:
+                rows.append(_row(clip, name + TORSO, len(torso), torso))
             rows.append(_row(clip, name + HEAD_ONLY, len(results), head))
         still = here[0][1].rows
         rows += [_row(clip, title, 0, [still[name]]) for name, title in BASELINES.items()]

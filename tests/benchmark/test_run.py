@@ -19,10 +19,12 @@ def test_every_cell_runs_once_and_the_table_has_mean_and_spread(bench):
     assert len(bench.trained) == 4 and not made.failures
     rows = {row.name: row for row in made.rows}
     assert list(rows) == [
-        "smoke", "smoke (head only)", "long", "long (head only)",
+        "smoke", "smoke (torso as tracked)", "smoke (head only)",
+        "long", "long (torso as tracked)", "long (head only)",
         "mean training frame", "nearest training frame",
     ]  # fmt: skip
     assert rows["smoke"].figures["psnr"].mean == 30.5
+    assert rows["smoke (torso as tracked)"].figures["psnr"].mean == 31.5
     assert rows["long"].figures["psnr"].spread == pytest.approx(0.5**0.5)
     assert rows["smoke"].seeds == 2 and rows["mean training frame"].seeds == 0
     assert rows["smoke"].figures["train_seconds"].mean == 7
@@ -129,7 +131,7 @@ def test_another_system_s_video_is_a_row_measured_once(monkeypatch, tmp_path):
     row = made.rows[-1]
     assert (row.name, row.seeds, row.figures["psnr"].mean) == ("peer (video)", 0, 27)
     assert [failure.cell for failure in made.failures] == ["sample / gone"]
-    assert len(bench.run().rows) == 7 and bench.watched == ["peer.mp4"]
+    assert len(bench.run().rows) == 9 and bench.watched == ["peer.mp4"]
     video.write_bytes(b"two")
     bench.run()
     assert bench.watched == ["peer.mp4"] * 2
