@@ -30,7 +30,8 @@ def test_suite_runs_from_drawing_to_table(finished):
     assert (table["suite"], table["drive"], table["failures"]) == ("tiny", "audio", [])
     rows = {row["name"]: row["figures"] for row in table["rows"]}
     assert set(rows) == {
-        "tiny", "tiny (head only)", "mean training frame", "nearest training frame",
+        "tiny", "tiny (torso as tracked)", "tiny (head only)",
+        "mean training frame", "nearest training frame",
     }  # fmt: skip
     assert rows["tiny"]["psnr"]["count"] == 2 and rows["tiny"]["psnr"]["spread"] > 0
     assert len(list((root / "out" / "cells").glob("*/run/avatar.safetensors"))) == 2
