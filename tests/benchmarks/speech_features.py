@@ -5,6 +5,10 @@
 training part), a small temporal network (mean of seeds) and the talker's own audio encoder predict
 the lip gap and the first three principal components of the 40 lip points, mean-centred and divided
 by the eyes' distance. The encoder's line says what reaches the talker, its gain included.
+
+Every line is there twice where preprocessing found the sound beside the picture: with the sound as
+the dataset has it, and moved by what was found. Networks trained on nothing but this talker have
+chance in them: their lines are mean ± deviation over seeds.
 """
 
 import argparse
@@ -15,8 +19,11 @@ import torch
 
 from nerf_talker.audio.articulation import COLUMNS, Articulation, Hearing
 from nerf_talker.audio.logmel import LogMel
+from nerf_talker.audio.mfcc import Mfcc
+from nerf_talker.audio.phones import Phones
 from nerf_talker.audio.sound import read_sound
 from nerf_talker.data.manifest import DatasetFiles, read_manifest
+from nerf_talker.errors import InputError
 from nerf_talker.field.audio_encoder import WINDOW, AudioEncoder, AudioEncoderConfig
 from nerf_talker.geometry.mesh import EYE_CORNERS, LIPS, lip_gap
 from nerf_talker.train.audio_phase import gain
@@ -24,7 +31,6 @@ from nerf_talker.train.config import AudioPhaseConfig
 from nerf_talker.train.kernel_fit import fit_kernel
 from nerf_talker.types import AudioFeatures
 
-HALF = 15  # rows at 50 Hz: 0.3 s
 PENALTIES = 10.0 ** np.arange(-1, 6)
 FOLDS = 5
 TARGETS = ("gap", "PC1", "PC2", "PC3")
@@ -43,16 +49,24 @@ def lips(landmarks, train):
     return np.column_stack([lip_gap(landmarks), (shape - mean) @ basis.T])
 
 
-def windows(values, frames, fps, shift):
-    """(F, (2 HALF + 1) D) rows around the middle of each frame, ``shift`` seconds later."""
-    centre = np.round(((np.arange(frames) + 0.5) / fps + shift) * 50).astype(int)
-    rows = np.clip(centre[:, None] + np.arange(-HALF, HALF + 1), 0, len(values) - 1)
-    return values[rows].reshape(frames, -1)
+def moved(values, shift):
+    """Rows as they would be if the sound came ``shift`` seconds earlier; linear between rows."""
+    rows = np.clip(np.arange(len(values)) + 50 * shift, 0, len(values) - 1)
+    lower = np.floor(rows).astype(int)
+    upper, part = np.minimum(lower + 1, len(values) - 1), (rows - lower)[:, None]
+    return ((1 - part) * values[lower] + part * values[upper]).astype(np.float32)
 
 
-def standard(values, train):
-    mean, spread = values[train].mean(0), values[train].std(0)
-    return ((values - mean) / np.maximum(spread, 1e-3)).clip(-4, 4)
+def windows(values, frames, fps):
+    """(F, 30, D) rows of 0.3 s either side of each frame."""
+    return AudioFeatures(values, 50.0, "any").windows(np.arange(frames) / fps, WINDOW)
+
+
+def standard(rows, train):
+    """(F, 30 D) windows standardised to the training frames."""
+    flat = rows.reshape(len(rows), -1)
+    mean, spread = flat[train].mean(0), flat[train].std(0)
+    return ((flat - mean) / np.maximum(spread, 1e-3)).clip(-4, 4)
 
 
 def ridge(features, targets, train):
@@ -79,7 +93,7 @@ def _solve(features, targets, wanted):
 def network(features, targets, train, seed):
     """(F, 4) predictions of a small temporal network."""
     torch.manual_seed(seed)
-    depth = features.shape[1] // (2 * HALF + 1)
+    depth = features.shape[1] // WINDOW
     given = torch.from_numpy(features.astype(np.float32)).reshape(len(features), -1, depth)
     given = given.transpose(1, 2)
     mean, spread = targets[train].mean(0), targets[train].std(0)
@@ -111,17 +125,16 @@ def network(features, targets, train, seed):
 
 
 @torch.no_grad()
-def encoder(values, targets, train, fps, shift):
+def encoder(values, rows, targets, train, fps):
     """(F, 4) predictions of the talker's audio encoder, fitted as in training."""
     mean, spread = targets[train].mean(0), targets[train].std(0)
     codes = torch.from_numpy(((targets - mean) / spread).astype(np.float32))[train]
     made = AudioEncoder(AudioEncoderConfig(), values.shape[1], codes.shape[1])
     made.fit_normalisation(values[: round(len(train) / fps * 50)])
-    times = np.arange(len(targets)) / fps + shift
-    windows = torch.from_numpy(AudioFeatures(values, 50.0, "any").windows(times, WINDOW))
-    held_out = fit_kernel(made, made.normalise(windows[train]), codes)
+    given = torch.from_numpy(rows)
+    held_out = fit_kernel(made, made.normalise(given[train]), codes)
     made.gain.copy_(gain(held_out, codes, AudioPhaseConfig().spread))
-    return made(windows).numpy() * spread + mean
+    return made(given).numpy() * spread + mean
 
 
 def figures(found, targets, test):
@@ -136,22 +149,33 @@ def extractors(samples):
     heard = Articulation().features(samples).values
     hidden = Hearing().features(samples).values
     curves = [k for k, name in enumerate(COLUMNS) if not name.startswith("P(")]
-    return {
+    found = {
         "log energy": mel.max(1, keepdims=True),
         "log-mel 40": mel,
+        "MFCC 26": Mfcc().features(samples).values,
         "articulation": heard,
         "articulation, curves alone": heard[:, curves],
         "log-mel 40 + articulation": np.concatenate([mel, heard], 1),
         "hearing": hidden,
         "log-mel 40 + hearing": np.concatenate([mel, hidden], 1),
     }
+    try:
+        found["phones 40"] = Phones().features(samples).values
+    except InputError as why:
+        print(f"without phones 40: {why}\n")
+    return found
+
+
+def beside(manifest):
+    """Seconds by which the dataset's sound is later than its lips, as preprocessing found."""
+    notes = manifest.stages["audio"].notes
+    return (notes["av_offset_ms"] - notes["av_corrected_ms"]) / 1000
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--shift", type=float, default=0.0, help="seconds the sound is late")
     given = parser.parse_args()
     files, manifest = DatasetFiles(given.dataset), read_manifest(given.dataset)
     with np.load(files.track) as track:
@@ -159,20 +183,28 @@ def main():
     frames = len(landmarks)
     train, test = np.arange(frames * 10 // 11), np.arange(frames * 10 // 11, frames)
     targets = lips(landmarks, train)
-    print("| features | model | gap | PC1 | PC2 | PC3 | gap std ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, values in extractors(read_sound(files.sound)).items():
-        rows = windows(values, frames, manifest.fps, given.shift)
-        rows = standard(rows, train)
-        models = {"ridge": [ridge(rows, targets, train)]}
-        seeds = range(given.seeds)
-        models["encoder"] = [encoder(values, targets, train, manifest.fps, given.shift)]
-        models["network"] = [network(rows, targets, train, seed) for seed in seeds]
-        for model, results in models.items():
-            told = np.mean([figures(found, targets, test) for found in results], 0)
-            print(
-                f"| {name} | {model} | " + " | ".join(f"{v:.2f}" for v in told) + " |", flush=True
-            )
+    features = extractors(read_sound(files.sound))
+    print("| features | sound moved, ms | model | gap | PC1 | PC2 | PC3 | gap std ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, values in features.items():
+        for shift in dict.fromkeys([0.0, beside(manifest)]):
+            heard = moved(values, shift)
+            seen = windows(heard, frames, manifest.fps)
+            rows = standard(seen, train)
+            models = {
+                "ridge": [ridge(rows, targets, train)],
+                "encoder": [encoder(heard, seen, targets, train, manifest.fps)],
+                "network": [network(rows, targets, train, k) for k in range(given.seeds)],
+            }
+            for model, results in models.items():
+                told = np.array([figures(found, targets, test) for found in results])
+                cells = [f"{v:.2f}" for v in told.mean(0)]
+                if len(told) > 1:
+                    cells = [
+                        f"{c} ± {v:.2f}" for c, v in zip(cells, told.std(0, ddof=1), strict=True)
+                    ]
+                line = [name, f"{round(-1000 * shift)}", model, *cells]
+                print(f"| {' | '.join(line)} |", flush=True)
 
 
 if __name__ == "__main__":
