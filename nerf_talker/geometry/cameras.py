@@ -10,7 +10,12 @@ from nerf_talker.types import Camera, RayBundle
 
 
 def pixel_rays(
-    camera: Camera, camera_to_head: Tensor, pixels: Tensor, frame: Tensor, box: Tensor
+    camera: Camera,
+    camera_to_head: Tensor,
+    pixels: Tensor,
+    frame: Tensor,
+    box: Tensor,
+    zoom: Tensor | None = None,
 ) -> RayBundle:
     """Rays through the centres of pixels.
 
@@ -20,15 +25,17 @@ def pixel_rays(
         pixels: (N, 2) int64 row, column.
         frame: (N,) int64 row of ``camera_to_head`` for each ray.
         box: (2, 3) lower and upper corner of the field's box, metres, head space.
+        zoom: Scalar factor on the focal length, where that learns; one changes nothing.
 
     Returns:
         N rays; ``far <= near`` where a ray misses the box.
     """
     down, right = (pixels.to(box.dtype) + 0.5).unbind(-1)
     across, along = right - camera.centre[0], down - camera.centre[1]
-    in_camera = torch.stack(
-        [across / camera.focal, along / camera.focal, torch.ones_like(down)], -1
-    )
+    slopes = torch.stack([across / camera.focal, along / camera.focal], -1)
+    if zoom is not None:
+        slopes = slopes / zoom
+    in_camera = torch.cat([slopes, torch.ones_like(down)[:, None]], -1)
     in_camera = in_camera / in_camera.norm(dim=-1, keepdim=True)
     pose = camera_to_head[frame]
     directions = (pose[:, :3, :3] @ in_camera[..., None])[..., 0]

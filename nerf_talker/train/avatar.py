@@ -106,7 +106,7 @@ def describe(
         subject=manifest.subject,
         # Who renders it need not have the back-end that it was trained with.
         config=talker.config.model_copy(update={"render": RenderConfig()}),
-        camera=manifest.camera,
+        camera=manifest.camera.model_copy(update={"focal": talker.camera.focal}),
         audio_features=len(talker.audio.mean),
         frames=talker.appearance.num_embeddings - 1,
         fps=manifest.fps,

@@ -73,14 +73,22 @@ class PoseConfig(StrictModel):
     """Refining the training frames' poses by the pixels they explain.
 
     ``learning_rate`` in radians, and in units of 12 cm; a step every ``interval`` steps from
-    ``start`` on, with ``rays`` rays.
+    ``start`` on, with ``rays`` rays. ``focal`` learns with them a factor on the focal length, the
+    avatar's from then on, within 5 % of the given one.
     """
 
     refine: bool = False
+    focal: bool = False
     start: int = Field(default=1500, ge=0)
     interval: int = Field(default=2, gt=0)
     rays: int = Field(default=1024, gt=0)
     learning_rate: float = Field(default=3e-4, gt=0)
+
+    @model_validator(mode="after")
+    def _focal_needs_poses(self) -> PoseConfig:
+        if self.focal and not self.refine:
+            raise ValueError("focal learns with the poses: set refine too")
+        return self
 
 
 class TrainConfig(StrictModel):

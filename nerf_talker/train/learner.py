@@ -93,7 +93,9 @@ class Learner:
     def _refinement(self) -> PoseRefinement:
         train = self.dataset.manifest.range("train")
         valid = torch.from_numpy(self.dataset.track.valid[train.start : train.stop].copy())
-        return PoseRefinement(self.config.poses, PoseDeltas(train.start, valid).to(self.device))
+        config = self.config.poses
+        deltas = PoseDeltas(train.start, valid, config.focal).to(self.device)
+        return PoseRefinement(config, deltas, self.talker.camera)
 
     def _move(self) -> None:
         """To the training device; the closed-form and seconds-long phases ran on the CPU."""

@@ -1,12 +1,18 @@
-"""Refining the poses of the training frames by the pixels that they explain.
+"""Refining the poses of the training frames, and the focal length, by the pixels they explain.
 
 Six numbers a frame, learned through the rays' gradient while the field rests (bundle adjustment as
 in BARF, Lin et al. 2021, at its end: the poses are nearly right already). Their mean over the
 frames is kept at zero, or head and poses could drift together, away from the poses that frames
-outside the training range still have.
+outside the training range still have. One number more, where it is asked for, is the logarithm of
+a factor on the focal length that all frames share; the talker's camera follows it, and the avatar
+keeps that camera. A pull towards the given focal length holds it within :data:`LARGEST_ZOOM`, since
+a larger head at a longer focal length looks nearly alike.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from math import exp
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +24,13 @@ from nerf_talker.render.talker import Talker
 from nerf_talker.train.config import PoseConfig
 from nerf_talker.train.processes import Processes
 from nerf_talker.train.sampler import PixelBatch
-from nerf_talker.types import Driving
+from nerf_talker.types import Camera, Driving
 
 UNIT = 0.12
 """Metres that one learned unit of translation stands for: about a head's radius."""
+
+LARGEST_ZOOM = 0.05
+"""What the logarithm of the focal length may move: there the pull undoes a whole step of Adam."""
 
 _SKEW = torch.tensor(
     [
@@ -46,15 +55,22 @@ def moved(poses: Tensor, twists: Tensor) -> Tensor:
 
 
 class PoseDeltas(nn.Module):
-    """(F, 6) twists of the training frames, of which ``valid`` take part."""
+    """(F, 6) twists of the training frames, of which ``valid`` take part, and one zoom for all."""
 
     valid: Tensor
 
-    def __init__(self, first: int, valid: Tensor) -> None:
-        """``first`` is the first training frame; ``valid`` (F,) bool of the range's frames."""
+    def __init__(self, first: int, valid: Tensor, focal: bool = False) -> None:
+        """Deltas that change nothing yet.
+
+        Args:
+            first: The first training frame.
+            valid: (F,) bool of the range's frames.
+            focal: Whether the logarithm of a factor on the focal length learns too.
+        """
         super().__init__()
         self.first = first
         self.twists = nn.Parameter(torch.zeros(len(valid), 6))
+        self.focal = nn.Parameter(torch.zeros(())) if focal else None
         self.register_buffer("valid", valid)
 
     def refined(self, poses: Tensor, frames: Tensor) -> Tensor:
@@ -70,12 +86,19 @@ class PoseDeltas(nn.Module):
 class PoseRefinement:
     """Learns :class:`PoseDeltas` with Adam, a few rays at a time."""
 
-    def __init__(self, config: PoseConfig, deltas: PoseDeltas) -> None:
-        """Start from the tracked poses."""
-        self.config, self.deltas = config, deltas
+    def __init__(self, config: PoseConfig, deltas: PoseDeltas, tracked: Camera) -> None:
+        """Start from the tracked poses and camera."""
+        self.config, self.deltas, self.tracked = config, deltas, tracked
         self.optimiser = torch.optim.Adam(
-            [deltas.twists], config.learning_rate, betas=(0.9, 0.99), eps=1e-15
+            deltas.parameters(), config.learning_rate, betas=(0.9, 0.99), eps=1e-15
         )
+
+    def camera(self) -> Camera:
+        """The tracked camera with the focal length that was learned."""
+        focal = self.deltas.focal
+        if focal is None:
+            return self.tracked
+        return replace(self.tracked, focal=self.tracked.focal * exp(float(focal.detach())))
 
     def due(self, step: int) -> bool:
         """Whether the poses learn after ``step``."""
@@ -93,7 +116,7 @@ class PoseRefinement:
         """One step of the poses; the field rests. A gradient that is not finite is skipped.
 
         Args:
-            talker: Whose head explains the pixels.
+            talker: Whose head explains the pixels; its camera follows.
             driving: The batch's frames with their tracked poses.
             batch: N pixels.
             behind: (N, 3) what shows behind the head.
@@ -102,18 +125,30 @@ class PoseRefinement:
         """
         poses = self.deltas.refined(driving.camera_to_head, batch.frames)
         bounds = talker.occupancy.bounds()
-        rays = pixel_rays(talker.camera, poses, batch.pixels, batch.frame, bounds)
+        focal = self.deltas.focal
+        zoom = None if focal is None else focal.exp()
+        rays = pixel_rays(self.tracked, poses, batch.pixels, batch.frame, bounds, zoom)
         with torch.no_grad():
             condition = talker.condition(driving)
         out = render_rays(talker, rays, condition, torch.full_like(rays.near, 0.5))
         target = batch.rgb * batch.alpha[:, None] + behind * (1 - batch.alpha[:, None])
         error = charbonnier(out.rgb + behind * (1 - out.opacity[:, None]), target).mean()
-        (gradient,) = torch.autograd.grad(error, [self.deltas.twists])
-        processes.average([gradient])
-        if not bool(torch.isfinite(gradient).all()):
-            return
-        self.deltas.twists.grad = gradient
+        learned = list(self.deltas.parameters())
+        gradients = torch.autograd.grad(error, learned)
+        processes.average(gradients)
+        if all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+            for value, gradient in zip(learned, gradients, strict=True):
+                value.grad = gradient
+            self._step(self.config.learning_rate * rate)
+            talker.camera = self.camera()
+
+    @torch.no_grad()
+    def _step(self, rate: float) -> None:
+        """Along the gradients, of which Adam makes steps of at most ``rate``."""
+        focal = self.deltas.focal
+        if focal is not None:
+            focal -= rate / LARGEST_ZOOM * focal
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * rate
+            group["lr"] = rate
         self.optimiser.step()
         self.deltas.centre()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def restore(learner: Learner, path: Path) -> None:
         if learner.refinement is not None:
             learner.refinement.deltas.load_state_dict(state["poses"])
             learner.refinement.optimiser.load_state_dict(state["poses_optimiser"])
+            learner.talker.camera = learner.refinement.camera()
         _restore_generator(learner, state)
     except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -96,6 +98,7 @@ def save_best(learner: Learner) -> None:
     """Keep the talker with its averaged weights, which scored best so far."""
     with learner.average.applied(learner.talker.head):
         state = {"step": learner.step, "talker": learner.talker.state_dict()}
+        state["focal"] = learner.talker.camera.focal
         save_checkpoint(learner.run.checkpoints / BEST, state)
 
 
@@ -103,4 +106,6 @@ def load_best(learner: Learner) -> None:
     """Give the talker the weights that scored best."""
     path = learner.run.checkpoints / BEST
     if path.is_file():
-        learner.talker.load_state_dict(load_checkpoint(path)["talker"], strict=True)
+        state, camera = load_checkpoint(path), learner.talker.camera
+        learner.talker.load_state_dict(state["talker"], strict=True)
+        learner.talker.camera = replace(camera, focal=state.get("focal", camera.focal))

@@ -18,7 +18,7 @@ DETAIL = QUICK | {
     "validation_interval": 10,
     "keep": "best",
     "detail": {"mouth_steps": 10, "joint_steps": 10, "size": 32, "ssim": 0.1},
-    "poses": {"refine": True, "start": 6, "rays": 64},
+    "poses": {"refine": True, "focal": True, "start": 6, "rays": 64},
     "gate_sparsity": 1e-3,
     "appearance_smoothness": 1e-2,
     "lip_consistency": {"weight": 1e-2, "start": 4, "ramp": 10},
@@ -64,8 +64,10 @@ def test_a_kill_in_a_phase_changes_nothing(ellipse, unbroken, tmp_path, monkeypa
     assert [at for at, _ in losses(folder)] == [at for at, _ in wanted] == list(range(1, 31))
     assert [v for _, v in losses(folder)] == pytest.approx([v for _, v in wanted], rel=1e-5)
     assert resumed.best == pytest.approx(unbroken.best)
-    table = load_avatar(folder).talker.head.table
-    assert torch.equal(table, load_avatar(unbroken.run.root).talker.head.table)
+    found, kept = (load_avatar(run).talker for run in (folder, unbroken.run.root))
+    assert torch.equal(found.head.table, kept.head.table)
+    assert found.camera == kept.camera
+    assert resumed.talker.camera.focal != ellipse.manifest.camera.focal
 
 
 @pytest.mark.parametrize("phase", ["fit_audio", "fit_torso"])
