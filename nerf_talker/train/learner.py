@@ -11,6 +11,7 @@ import torch
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.errors import TrainingError
+from nerf_talker.losses.perceptual import SMALLEST
 from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.talker import Talker, TalkerConfig
 from nerf_talker.train import guard
@@ -39,7 +40,7 @@ class Learner:
     Attributes:
         step: Steps taken.
         rate: Factor on every learning rate; faults lower it.
-        share: Factor on the rays of a step; a lack of memory lowers it.
+        share: Factor on the rays and patches of a step; a lack of memory lowers it.
         faults: Faults in a row, the last at ``fault_step``.
         attempt: 0, or 1 after no head appeared once.
         best: Highest score on the validation range, dB.
@@ -114,14 +115,25 @@ class Learner:
         wanted = self.config.warmup_rays if early else self.config.sampler.rays
         return max(int(wanted * self.share) // self.processes.world, 1)
 
+    def patches(self) -> tuple[int, int]:
+        """How many patches the next step of a detail phase has, and their side in pixels.
+
+        A lack of memory takes patches, then pixels of the last one, down to what the perceptual
+        term needs.
+        """
+        detail = self.config.detail
+        wanted = detail.patches * self.share
+        side = int(detail.size * min(wanted, 1.0) ** 0.5)
+        return max(int(wanted), 1), max(side, min(detail.size, SMALLEST))
+
     def _draw(self) -> PixelBatch:
         """The pixels of a step; in the detail phases patches take the place of rays."""
-        rays, detail = self.rays(), self.config.detail
+        rays = self.rays()
         phase = self.config.phase(self.step)
         if phase == "head":
             return self.sampler.draw(self.generator, rays)
         joint = phase == "joint"
-        patches = self.sampler.patches(detail.patches, detail.size, joint, self.generator)
+        patches = self.sampler.patches(*self.patches(), joint, self.generator)
         rest = max(rays - patches.patch_pixels(), rays // 4, 1)
         return self.sampler.draw(self.generator, rest).with_patches(patches)
 
@@ -197,7 +209,8 @@ class Learner:
         refinement = self.refinement
         if refinement is None or not refinement.due(self.step):
             return
-        batch = self._sent(self.sampler.draw(self.generator, refinement.config.rays))
+        rays = max(int(refinement.config.rays * self.share), 1)
+        batch = self._sent(self.sampler.draw(self.generator, rays))
         behind = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
         driving = self.objective.driving.select(batch.frames)
         refinement.learn(self.talker, driving, batch, behind, self.processes, self.rate * decay)

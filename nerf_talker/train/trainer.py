@@ -218,7 +218,7 @@ class Trainer(Learner):
         self._move()
 
     def _shrink(self) -> None:
-        """Half the rays from now on.
+        """Half the rays and patches from now on, those that refine the poses too.
 
         Raises:
             TrainingError: A step is small already.

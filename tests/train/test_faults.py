@@ -165,6 +165,30 @@ def test_a_lack_of_memory_shrinks_the_batch(ellipse, tmp_path, monkeypatch, erro
     assert said == ["step 0: memory ran out; on with 512 rays a step"]
 
 
+def test_a_lack_of_memory_shrinks_patches_and_the_rays_of_poses(ellipse, tmp_path):
+    detail = {"mouth_steps": 30, "size": 48, "patches": 4}
+    made = trainer(
+        ellipse,
+        tmp_path / "run",
+        detail=detail,
+        poses={"refine": True, "start": 0, "rays": 512},
+        steps=30,
+        warmup_rays=12_288,
+        **QUICK,
+    )
+    drawn, plain = [], made.sampler.draw
+    made.sampler.draw = lambda generator, rays: drawn.append(rays) or plain(generator, rays)
+    sizes = []
+    for wanted in ((4, 48), (2, 48), (1, 48), (1, 33), (1, 31), (1, 31)):
+        batch = made._draw()
+        made._refine_poses(1.0)
+        assert made.patches() == batch.patches == wanted
+        sizes.append((len(batch), drawn[-1]))
+        if wanted != (1, 31):
+            made._shrink()
+    assert sizes == [(12288, 512), (6144, 256), (3072, 128), (1536, 64), (1153, 32), (1153, 32)]
+
+
 def test_memory_that_never_suffices_is_said(ellipse, tmp_path, monkeypatch):
     def starved(*given):
         raise MemoryError
