@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nerf_talker.errors import AvatarError
 from nerf_talker.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from nerf_talker.train.learner import Learner
@@ -28,12 +30,17 @@ def save(learner: Learner) -> None:
     learner.check_weights()
     if learner.step > learner.fault_step:
         learner.faults = 0
-    generators = learner.processes.gathered(learner.generator.get_state())
+    if learner.step:  # at first nobody has seen anything yet
+        learner.processes.largest(learner.talker.occupancy.score)
+    state: dict[str, Any] = {}
+    state["generators"] = learner.processes.gathered(learner.generator.get_state())
+    if learner.sampler.errors is not None:
+        state["error_maps"] = learner.processes.gathered(learner.sampler.errors.values)
     if learner.processes.first:
         folder = learner.run.checkpoints
         older = list(folder.glob("step-*.pt"))
         path = checkpoint_path(folder, learner.step)
-        save_checkpoint(path, _state(learner) | {"generators": generators})
+        save_checkpoint(path, _state(learner) | state)
         for old in older:
             if old != path:
                 old.unlink()
@@ -47,8 +54,6 @@ def _state(learner: Learner) -> dict[str, Any]:
         "optimiser": learner.optimiser.state_dict(),
         "average": learner.average.state,
     }
-    if learner.sampler.errors is not None:
-        state["errors"] = learner.sampler.errors.values
     if learner.refinement is not None:
         state["poses"] = learner.refinement.deltas.state_dict()
         state["poses_optimiser"] = learner.refinement.optimiser.state_dict()
@@ -67,8 +72,7 @@ def restore(learner: Learner, path: Path) -> None:
         learner.optimiser.load_state_dict(state["optimiser"])
         average = learner.average.state
         learner.average.state = {k: state["average"][k].to(v.device) for k, v in average.items()}
-        if learner.sampler.errors is not None:
-            learner.sampler.errors.values = state["errors"]
+        _restore_errors(learner, state)
         if learner.refinement is not None:
             learner.refinement.deltas.load_state_dict(state["poses"])
             learner.refinement.optimiser.load_state_dict(state["poses_optimiser"])
@@ -83,6 +87,16 @@ def restore(learner: Learner, path: Path) -> None:
         setattr(learner, name, state.get(name, getattr(learner, name)))
     if learner.processes.first:
         learner.run.keep_metrics_until(learner.step)
+
+
+def _restore_errors(learner: Learner, state: dict[str, Any]) -> None:
+    """The error map of this process; with another number of processes, the mean of all."""
+    if learner.sampler.errors is None:
+        return
+    maps = state["error_maps"] if "error_maps" in state else [state["errors"]]
+    own = len(maps) == learner.processes.world
+    values = maps[learner.processes.rank] if own else torch.stack(maps).mean(0)
+    learner.sampler.errors.values.copy_(values)
 
 
 def _restore_generator(learner: Learner, state: dict[str, Any]) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from nerf_talker.train.processes import Processes
-from tests.train.runs import QUICK, losses, trainer
+from nerf_talker.train.snapshot import restore
+from tests.train.runs import losses, trainer
+from tests.train.torchrun_smoke import CUT, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +24,7 @@ def free_port():
         return found.getsockname()[1]
 
 
-def test_two_processes_learn_what_one_does(ellipse, tmp_path):
+def test_two_processes_learn_what_one_does_and_go_on_exactly(ellipse, tmp_path):
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     shared |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-m", "tests.train.torchrun_smoke", str(ellipse.root)]
@@ -37,12 +40,32 @@ def test_two_processes_learn_what_one_does(ellipse, tmp_path):
     ]
     said = [process.communicate(timeout=300)[0].split() for process in started]
     assert [process.returncode for process in started] == [0, 0]
-    assert said[0][2] == said[1][2]
-    trainer(ellipse, tmp_path / "one", **QUICK, log_interval=5).fit()
+    # Rank, steps before the cut, the heads' sums unbroken and resumed; are error map and
+    # occupancy the same?
+    assert [line[:2] for line in said] == [["0", str(CUT)], ["1", str(CUT)]]
+    assert len({total for line in said for total in line[2:4]}) == 1
+    assert [line[4:] for line in said] == [["True", "True"]] * 2
+    trainer(ellipse, tmp_path / "one", **SETTINGS).fit()
     two = np.asarray([loss for _, loss in losses(tmp_path / "two")][-6:])
     one = np.asarray([loss for _, loss in losses(tmp_path / "one")][-6:])
     assert len(two) == len(one) == 6
     assert abs(two.mean() - one.mean()) < 0.1 * one.mean()
+
+
+def test_error_maps_of_other_processes_are_averaged(ellipse, tmp_path):
+    made = trainer(ellipse, tmp_path / "run", **SETTINGS)
+    made.fit()
+    path = latest_checkpoint(made.run.checkpoints)
+    state = load_checkpoint(path)
+    (own,) = state.pop("error_maps")
+    for maps, wanted in (
+        ({"error_maps": [own, 3 * own]}, 2 * own),
+        ({"error_maps": [own]}, own),
+        ({"errors": 5 * own}, 5 * own),  # as an older version kept it
+    ):
+        save_checkpoint(path, {k: v for k, v in state.items() if k != "version"} | maps)
+        restore(made, path)
+        assert torch.allclose(made.sampler.errors.values, wanted)
 
 
 def test_a_lone_process_meets_nothing(monkeypatch):
