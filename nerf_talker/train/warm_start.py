@@ -1,20 +1,24 @@
 """Starting from another identity's avatar: what faces share, not what one person is.
 
-Tables and networks of the head come over; codes of light, scales, plates, the voice and the volume
-are the new person's. The mouth code is a rotation-free choice of axes: the new one is turned
-towards the old, or the nets would listen to the wrong channels.
+Tables and networks of the head come over. Codes of light, scales, the torso with its plates, the
+audio encoder, the camera and the volume with its occupancy are the new person's, so clips may
+differ in length, size and speech features. Whatever gives the head's numbers their meaning has to
+be configured alike; the shapes of tensors would betray only a part of it. The mouth code is a
+rotation-free choice of axes: the new one is turned towards the old, or the nets would listen to the
+wrong channels.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nerf_talker.errors import ConfigError
 from nerf_talker.field.mouth import MouthCode
-from nerf_talker.render.talker import Talker
+from nerf_talker.render.talker import Talker, TalkerConfig
 from nerf_talker.train.avatar import load_avatar
 
 
@@ -27,22 +31,35 @@ def warm_start(talker: Talker, path: Path) -> None:
 
     Raises:
         AvatarError: No such avatar, or a damaged one.
-        ConfigError: Its head has other sizes.
+        ConfigError: Its head or mouth code has another configuration.
     """
     other = load_avatar(path).talker
-    theirs = dict(other.head.named_parameters())
-    ours = dict(talker.head.named_parameters())
-    for name in sorted(ours.keys() | theirs.keys()):
-        here, there = ours.get(name), theirs.get(name)
-        if here is None or there is None or here.shape != there.shape:
+    here, there = (_settings(model.config) for model in (talker, other))
+    for name in sorted(here.keys() | there.keys()):
+        if here.get(name) != there.get(name):
             raise ConfigError(
-                f"{path}: its head has other sizes ({name}), so training cannot start from it; "
-                "use the configuration it was trained with, or leave out --init"
+                f"{path}: made with talker.{name} {there.get(name)}, this run has "
+                f"{here.get(name)}, so training cannot start from it; use the configuration it "
+                "was made with, or leave out --init"
             )
+    theirs = dict(other.head.named_parameters())
     with torch.no_grad():
-        for name, value in ours.items():
+        for name, value in talker.head.named_parameters():
             value.copy_(theirs[name])
     turn_towards(talker.mouth, other.mouth)
+
+
+def _settings(config: TalkerConfig) -> dict[str, Any]:
+    """What two heads must share, by the names of the settings; parts that are not used left out."""
+    head = config.head
+    unused = {"landmarks"} if "landmarks" not in head.conditioners else set()
+    unused |= {"film_hidden"} if "film" not in head.fusion else set()
+    found = {"mouth.components": config.mouth.components}
+    for name, value in head.model_dump(exclude=unused).items():
+        nested = value if isinstance(value, dict) else {}
+        found |= {f"head.{name}.{key}": part for key, part in nested.items()}
+        found |= {} if nested else {f"head.{name}": value}
+    return found
 
 
 @torch.no_grad()
