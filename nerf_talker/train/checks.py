@@ -14,7 +14,7 @@ LOOKED_AT = 8
 
 
 def check_dataset(dataset: Dataset) -> None:
-    """Refuse a dataset without sound, with a broken pose, or whose pictures show nothing.
+    """Refuse a dataset without sound, with broken numbers, or whose pictures show nothing.
 
     Raises:
         TrainingError: What is wrong, and in which frame.
@@ -27,6 +27,11 @@ def check_dataset(dataset: Dataset) -> None:
             f"{dataset.root}: the head pose of frame {broken[0]} is not finite; "
             "run 'nerf-talker preprocess' again"
         )
+    if not np.isfinite(dataset.mean_shape).all():
+        raise TrainingError(
+            f"{dataset.root}: the mean face shape holds numbers that are not finite; "
+            "run 'nerf-talker preprocess' again"
+        )
     usable = train[dataset.track.valid[train]]
     if not len(usable):
         raise TrainingError(
@@ -36,6 +41,12 @@ def check_dataset(dataset: Dataset) -> None:
         raise TrainingError(
             f"{dataset.root}: the clip's sound is empty; give a clip with speech to "
             "'nerf-talker preprocess'"
+        )
+    broken_rows = np.flatnonzero(~np.isfinite(dataset.audio.values).all(1))
+    if len(broken_rows):
+        raise TrainingError(
+            f"{dataset.root}: row {broken_rows[0]} of the clip's speech features is not finite; "
+            "run 'nerf-talker preprocess' again"
         )
     frames = usable[np.linspace(0, len(usable) - 1, LOOKED_AT).astype(int)]
     contrast = max(float(np.asarray(dataset.frames[frame]).std()) for frame in frames)
