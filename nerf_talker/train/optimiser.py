@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -33,6 +35,32 @@ def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> None:
     """Give every group ``factor`` times its base rate."""
     for group in optimiser.param_groups:
         group["lr"] = group["base"] * factor
+
+
+def moments(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """What an Adam or AdamW keeps, and of how many parameters; :func:`load_moments` reads it."""
+    state = optimiser.state_dict()
+    return {**state, "learned": len(state["state"])}
+
+
+def load_moments(optimiser: torch.optim.Optimizer, kept: dict[str, Any]) -> None:
+    """Take over what :func:`moments` gave; torch itself would miss neither a tensor nor its shape.
+
+    Raises:
+        KeyError: A tensor is missing.
+        ValueError: A parameter's tensors are missing, or have another shape.
+    """
+    count = len(kept["state"])
+    if count != kept.get("learned", count):  # older checkpoints do not say
+        raise ValueError(f"optimiser: {kept['learned']} parameters had learned, {count} are here")
+    parameters = [value for group in optimiser.param_groups for value in group["params"]]
+    for place, entry in kept["state"].items():
+        for name in ("exp_avg", "exp_avg_sq"):
+            if entry[name].shape != parameters[place].shape:
+                raise ValueError(f"optimiser: {name} of parameter {place} has another shape")
+        if entry["step"].numel() != 1:
+            raise ValueError(f"optimiser: step of parameter {place} is no number")
+    optimiser.load_state_dict({name: kept[name] for name in ("state", "param_groups")})
 
 
 def resting(talker: Talker) -> list[Tensor]:

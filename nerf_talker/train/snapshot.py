@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch
 from nerf_talker.errors import AvatarError
 from nerf_talker.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from nerf_talker.train.learner import Learner
+from nerf_talker.train.optimiser import load_moments, moments
 
 BEST = "best.pt"
 COUNTS = ("step", "seconds", "notes", "rate", "share", "faults", "fault_step", "attempt", "best")
@@ -51,12 +54,12 @@ def _state(learner: Learner) -> dict[str, Any]:
     state = {name: getattr(learner, name) for name in COUNTS}
     state |= {
         "talker": learner.talker.state_dict(),
-        "optimiser": learner.optimiser.state_dict(),
+        "optimiser": moments(learner.optimiser),
         "average": learner.average.state,
     }
     if learner.refinement is not None:
         state["poses"] = learner.refinement.deltas.state_dict()
-        state["poses_optimiser"] = learner.refinement.optimiser.state_dict()
+        state["poses_optimiser"] = moments(learner.refinement.optimiser)
     return state
 
 
@@ -67,26 +70,34 @@ def restore(learner: Learner, path: Path) -> None:
         AvatarError: The checkpoint is damaged, or a part is missing or has another size.
     """
     state = load_checkpoint(path)
-    try:
+    with _named(path):
+        learner.step = state["step"]
         learner.talker.load_state_dict(state["talker"], strict=True)
-        learner.optimiser.load_state_dict(state["optimiser"])
+        load_moments(learner.optimiser, state["optimiser"])
         average = learner.average.state
         learner.average.state = {k: state["average"][k].to(v.device) for k, v in average.items()}
         _restore_errors(learner, state)
         if learner.refinement is not None:
             learner.refinement.deltas.load_state_dict(state["poses"])
-            learner.refinement.optimiser.load_state_dict(state["poses_optimiser"])
+            load_moments(learner.refinement.optimiser, state["poses_optimiser"])
             learner.talker.camera = learner.refinement.camera()
         _restore_generator(learner, state)
-    except (KeyError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise AvatarError(
-            f"{path}: incomplete checkpoint ({reason}); delete it to start over"
-        ) from None
     for name in COUNTS:
         setattr(learner, name, state.get(name, getattr(learner, name)))
     if learner.processes.first:
         learner.run.keep_metrics_until(learner.step)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which checkpoint it is that lacks a part."""
+    try:
+        yield
+    except (LookupError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise AvatarError(
+            f"{path}: incomplete checkpoint ({reason}); delete it to start over"
+        ) from None
 
 
 def _restore_errors(learner: Learner, state: dict[str, Any]) -> None:
@@ -117,9 +128,14 @@ def save_best(learner: Learner) -> None:
 
 
 def load_best(learner: Learner) -> None:
-    """Give the talker the weights that scored best."""
+    """Give the talker the weights that scored best.
+
+    Raises:
+        AvatarError: Their file is damaged, or a part is missing or has another size.
+    """
     path = learner.run.checkpoints / BEST
     if path.is_file():
         state, camera = load_checkpoint(path), learner.talker.camera
-        learner.talker.load_state_dict(state["talker"], strict=True)
+        with _named(path):
+            learner.talker.load_state_dict(state["talker"], strict=True)
         learner.talker.camera = replace(camera, focal=state.get("focal", camera.focal))

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nerf_talker.cli import main
-from nerf_talker.errors import AvatarError, TrainingError
+from nerf_talker.errors import TrainingError
 from nerf_talker.train import checkpoint, guard
 from nerf_talker.train.checkpoint import latest_checkpoint, load_checkpoint
 from nerf_talker.train.interrupt import Interrupted, StopSignals
@@ -285,15 +285,3 @@ def test_a_stop_between_a_fault_and_its_notice_saves_nothing(ellipse, tmp_path, 
     with pytest.raises(Interrupted, match="from the last checkpoint") as stopped:
         made._learn(signals)
     assert stopped.value.exit_code == 143 and latest_checkpoint(made.run.checkpoints) is None
-
-
-def test_a_checkpoint_without_a_tensor_is_refused_by_name(ellipse, tmp_path, monkeypatch):
-    made = trainer(ellipse, tmp_path / "run", steps=20, **QUICK)
-    made.fit()
-    path = latest_checkpoint(made.run.checkpoints)
-    state = load_checkpoint(path)
-    del state["average"]["density_net.0.weight"]
-    del state["version"]
-    checkpoint.save_checkpoint(path, state)
-    with pytest.raises(AvatarError, match=r"incomplete checkpoint .*density_net\.0\.weight"):
-        trainer(ellipse, tmp_path / "run", steps=20, **QUICK).fit()
