@@ -147,8 +147,10 @@ class PoseRefinement:
         """Along the gradients, of which Adam makes steps of at most ``rate``."""
         focal = self.deltas.focal
         if focal is not None:
-            focal -= rate / LARGEST_ZOOM * focal
+            focal.mul_(max(1 - rate / LARGEST_ZOOM, 0.0))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.step()
+        if focal is not None:  # for rates so large that the pull alone does not hold it
+            focal.clamp_(-LARGEST_ZOOM, LARGEST_ZOOM)
         self.deltas.centre()
