@@ -12,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nerf_talker.atomic import atomic_path
+from nerf_talker.audio.promised import promised_seconds
 from nerf_talker.errors import InputError
 from nerf_talker.types import FloatArray
 
 RATE = 16000
+# Seconds by which a file may hold less than it promises; MP3 encoders drop up to 0.1 s.
+_SHORT = 0.25
 
 
 def read_sound(path: Path, rate: int = RATE) -> FloatArray:
@@ -29,7 +32,7 @@ def read_sound(path: Path, rate: int = RATE) -> FloatArray:
         (samples,) float32 in [-1, 1]; the first sample is the first sound in the file.
 
     Raises:
-        InputError: The file is missing, empty, no media file, damaged, or has no sound.
+        InputError: The file is missing, empty, no media file, damaged or cut, or has no sound.
     """
     return read_sound_from(path, None, rate)
 
@@ -56,11 +59,12 @@ def _pieces(path: Path, rate: int) -> Iterator[tuple[float, FloatArray]]:
     import av
 
     _check_file(path)
-    first, heard = None, 0
+    first, heard, promised = None, 0, None
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise InputError(f"{path}: has no sound track; give a file with sound")
+            promised = promised_seconds(path, container)
             resampler = _Resampler(rate)
             for frame in chain(container.decode(container.streams.audio[0]), [None]):
                 if first is None and frame is not None:
@@ -80,6 +84,11 @@ def _pieces(path: Path, rate: int) -> Iterator[tuple[float, FloatArray]]:
         ) from None
     if not heard:
         raise InputError(f"{path}: holds no sound (0 samples); give a recording")
+    if promised is not None and heard / rate < promised - _SHORT:
+        raise InputError(
+            f"{path}: is cut off, it promises {promised:.2f} s of sound and holds "
+            f"{heard / rate:.2f} s; copy it again, or save what is there as a new file"
+        )
 
 
 class _Resampler:

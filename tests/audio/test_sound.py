@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nerf_talker.audio.sound import read_sound, read_sound_from, write_wav
+from nerf_talker.audio.sound import read_sound, read_sound_from, stream_sound, write_wav
 from nerf_talker.errors import InputError
 
 
@@ -92,3 +92,66 @@ def test_a_joined_file_may_change_its_rate(tmp_path):
     for second in (0, 1):
         heard = samples[round((second + 0.3) * 16000) :][:8000]
         assert np.abs(np.fft.rfft(heard)).argmax() == pytest.approx(220, abs=1)
+
+
+def encoded(path, codec, seconds=3, rate=44100, tags=None):
+    import av
+
+    noise = np.random.default_rng(0).standard_normal(seconds * rate)
+    samples = (noise * np.linspace(100, 9000, len(noise))).clip(-32768, 32767).astype(np.int16)
+    with av.open(str(path), "w", options=tags or {}) as made:
+        stream = made.add_stream(codec, rate=rate, layout="mono")
+        resampler = av.AudioResampler(format=stream.format.name, layout="mono", rate=rate)
+        for at in range(0, len(samples), 1152):
+            frame = av.AudioFrame.from_ndarray(samples[None, at : at + 1152], "s16", "mono")
+            frame.sample_rate, frame.pts = rate, at
+            for part in resampler.resample(frame):
+                made.mux(stream.encode(part))
+        made.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+CUT = {
+    "a.wav": ("pcm_s16le", "promises 3.00 s of sound and holds 1.50 s"),
+    "b.wav": ("pcm_f32le", "promises 3.00 s of sound and holds 1.50 s"),
+    "a.aiff": ("pcm_s16be", "promises 3.00 s of sound and holds 1.50 s"),
+    "a.mp3": ("mp3", "promises 3.0. s of sound and holds 1.[45]"),
+    "a.mka": ("flac", "promises 3.00 s of sound and holds 1.[45]"),
+    "a.flac": ("flac", "damaged after 1.[45]"),
+    "a.m4a": ("aac", "cannot be read as sound"),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_cut_file_is_refused(tmp_path, name):
+    content = encoded(tmp_path / name, CUT[name][0])
+    assert len(read_sound(tmp_path / name)) == pytest.approx(48000, abs=500)
+    path = tmp_path / f"cut{name[1:]}"
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=CUT[name][1]) as caught:
+        list(stream_sound(path, 48000))
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+    if name == "a.mp3":  # behind a picture of the album
+        path.write_bytes(b"ID3\4\0\0\0\0\x7f\x7f" + bytes(16383) + path.read_bytes())
+        with pytest.raises(InputError, match="is cut off"):
+            read_sound(path)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF024, 0x7F000000])
+def test_a_wav_that_was_streamed_is_read_to_its_end(tmp_path, size):
+    path = tmp_path / "a.wav"
+    write_wav(path, tone(0.8))
+    content = path.read_bytes()
+    assert content[36:40] == b"data"
+    path.write_bytes(content[:40] + size.to_bytes(4, "little") + content[44:])
+    assert len(read_sound(path)) == 12800
+
+
+def test_a_sound_a_little_shorter_than_it_says_is_read(tmp_path):
+    path = tmp_path / "a.wav"
+    write_wav(path, tone(2.0))
+    path.write_bytes(path.read_bytes()[:-6400])
+    assert len(read_sound(path)) == 28800
+    content = encoded(tmp_path / "a.mp3", "mp3", tags={"write_xing": "0"})
+    (tmp_path / "a.mp3").write_bytes(content[: len(content) // 2])
+    assert len(read_sound(tmp_path / "a.mp3")) == pytest.approx(24000, abs=1000)
