@@ -13,6 +13,7 @@ from torch import Tensor
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CropTransform, clip_start
 from nerf_talker.drive.replay import ping_pong
+from nerf_talker.drive.resampling import between
 from nerf_talker.drive.source import DrivingSource
 from nerf_talker.drive.source_clip import SourceClip
 from nerf_talker.errors import InputError
@@ -136,33 +137,3 @@ class PinnedSource:
             torso_bend=motion.torso_bend,
             fps=self.fps,
         )
-
-
-def between(poses: Driving, places: Tensor) -> Driving:
-    """Driving at (T,) places with fractions: straight lines, and rotations made rigid again."""
-    first = places.round().long()
-    nearest = poses.select(first)
-    part = places - first
-    if bool((part.abs() < 1e-3).all()):
-        return nearest
-    low = places.floor().long()
-    before, after = poses.select(low), poses.select((low + 1).clamp(max=len(poses) - 1))
-    part = (places - low).to(before.expression)
-
-    def mixed(one: Tensor, other: Tensor) -> Tensor:
-        weight = part.reshape(-1, *[1] * (one.dim() - 1))
-        return one + weight * (other - one)
-
-    bend = None
-    if before.torso_bend is not None and after.torso_bend is not None:
-        bend = mixed(before.torso_bend, after.torso_bend)
-    matrix = mixed(before.camera_to_head, after.camera_to_head)
-    left, _, right = torch.linalg.svd(matrix[:, :3, :3])
-    matrix[:, :3, :3] = left @ right
-    return replace(
-        before,
-        expression=mixed(before.expression, after.expression),
-        camera_to_head=matrix,
-        torso_motion=mixed(before.torso_motion, after.torso_motion),
-        torso_bend=bend,
-    )

@@ -19,6 +19,7 @@ from nerf_talker.drive.original import Original, PinnedSource, open_original
 from nerf_talker.drive.paste_back import PasteBack
 from nerf_talker.drive.pixels import STANDARD, bytes_of
 from nerf_talker.drive.provenance import draw_visible_mark
+from nerf_talker.drive.resampling import at_rate
 from nerf_talker.drive.silence import openness_of_levels
 from nerf_talker.drive.sinks import Behind
 from nerf_talker.drive.source import DrivingSource, SpeechSource
@@ -113,8 +114,7 @@ def speech_source(
     """
     features, openness = heard_speech(avatar, speech, audio_features, fps, quiet)
     poses = avatar.poses.to("cpu")
-    poses = replace(poses, fps=fps or poses.fps)
-    return SpeechSource(avatar.talker, poses, features, openness)
+    return SpeechSource(avatar.talker, at_rate(poses, fps or poses.fps), features, openness)
 
 
 def heard_speech(

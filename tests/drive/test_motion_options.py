@@ -218,7 +218,11 @@ def damaged(tmp_path, source):
     text = np.array(json.dumps({**header, "frames": "many"}))
     np.savez(tmp_path / "header.npz", **{**arrays, "header": text})
     np.savez(tmp_path / "words.npz", **{**arrays, "expression": np.full(100, "a")})
+    for name, wrong in (("still", {"fps": 0}), ("nan", {"fps": np.nan}), ("none", {"frames": -1})):
+        text = np.array(json.dumps({**header, **wrong}))
+        np.savez(tmp_path / f"{name}.npz", **{**arrays, "header": text})
     names = ("text", "cut", "flipped", "lacks", "short", "other", "newer", "header", "words")
+    names += ("still", "nan", "none")
     return (*names, "missing")
 
 

@@ -11,9 +11,10 @@ import torch
 from nerf_talker.cli import main
 from nerf_talker.data.manifest import CropTransform
 from nerf_talker.drive.options import RenderOptions
-from nerf_talker.drive.original import Original, PinnedSource, between, open_original
+from nerf_talker.drive.original import Original, PinnedSource, open_original
 from nerf_talker.drive.paste_back import PasteBack, blended, soft_mask
 from nerf_talker.drive.pixels import ColourTags
+from nerf_talker.drive.resampling import between
 from nerf_talker.drive.source_clip import SourceClip
 from nerf_talker.drive.speech import render_speech
 from nerf_talker.errors import ConfigError, InputError

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from nerf_talker.config import StrictModel
 from nerf_talker.drive.motion.amplitude import FaceAmplitude, HeadAmplitude
@@ -34,6 +33,7 @@ from nerf_talker.drive.motion.poses import (
     Replay,
 )
 from nerf_talker.drive.motion.reenact import MouthOfClip
+from nerf_talker.drive.resampling import at_rate, poses_at_rate
 from nerf_talker.drive.source import DrivingSource
 from nerf_talker.train.avatar import Avatar
 from nerf_talker.types import Driving
@@ -86,10 +86,10 @@ def chosen_source(
 
     Args:
         avatar: Whose range and statistics count.
-        base: Mouth, and whatever else is not chosen.
+        base: Mouth, and whatever else is not chosen; its rate is the video's.
         choices: What the user chose.
         sound: What is heard; ``generate`` nods to it.
-        clip: Motion of another clip, in place of the training clip's.
+        clip: Motion of another clip, in place of the training clip's, at the base's rate.
         from_file: Whether ``base`` is a driving file, whose own poses and eyes are ``source``.
 
     Raises:
@@ -98,7 +98,8 @@ def chosen_source(
     own = avatar.poses.to("cpu")
     scale = avatar.talker.expression
     eyes = eye_range(own.expression, own.fps, most_shown(scale))
-    reference = _with_eyes(own if clip is None else clip.motion, choices.eyes, eyes)
+    shown = at_rate(own, base.fps) if clip is None else clip.motion
+    reference = _with_eyes(shown, choices.eyes, eyes)
     source = base
     if choices.pose != "source" or clip is not None:
         motion = _motion(avatar, reference, choices, sound, len(base))
@@ -146,5 +147,5 @@ def _motion(
     if choices.pose == "generate":
         level = loudness(sound, reference.fps, frames)
         return Nods(GraphWalk(reference, choices.seed), reference, level)
-    poses: Tensor = read_poses(Path(choices.pose))
+    poses = poses_at_rate(read_poses(Path(choices.pose)), avatar.poses.fps, reference.fps)
     return GivenPoses(reference, poses, avatar.talker.torso.motion)

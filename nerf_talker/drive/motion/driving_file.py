@@ -34,6 +34,7 @@ FORMAT = 1
 CHUNK = 50  # as many as are rendered at once, so that a network's sums are the same
 CHANNELS = tuple(field.name for field in fields(Driving) if field.name != "fps")
 NEEDED = ("expression", "camera_to_head", "torso_motion", "appearance")
+_SLOWEST, _FASTEST = 1, 1000  # frames per second that a video may have
 _LOCAL_HEADER = 30  # bytes of a ZIP member's own header before its name
 
 
@@ -202,6 +203,8 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         isinstance(header.get(name), kind) for name, kind in numbers.items()
     ):
         raise ValueError("its header lacks entries")
+    if not (_SLOWEST <= header["fps"] <= _FASTEST and header["frames"] > 0):
+        raise ValueError(f"{header['frames']} frames at {header['fps']} a second in its header")
     return header, {name: _mapped(path, info) for name, info in members.items()}
 
 
