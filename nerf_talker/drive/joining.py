@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,38 @@ from nerf_talker.types import FloatArray
 
 SOUND_RATE = 48_000
 SOUND_BITS = 128_000
+_TICKS = 90_000  # a second, of frames at uneven times
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """When the frames of a video are shown.
+
+    Attributes:
+        rate: Frames per second, the mean where they come at uneven times.
+        uneven: Seconds at which each frame is shown, the first at 0; None for an even rate.
+    """
+
+    rate: Fraction
+    uneven: Callable[[int], float] | None = None
+
+    @property
+    def unit(self) -> Fraction:
+        """Seconds per tick."""
+        return 1 / self.rate if self.uneven is None else Fraction(1, _TICKS)
+
+    def tick(self, number: int) -> int:
+        """When a frame is shown; also before the first, where packets are decoded."""
+        if self.uneven is None:
+            return number
+        return round(_TICKS * (number / self.rate if number < 0 else self.uneven(number)))
 
 
 def join_parts(
     made: Path,
     parts: Sequence[Path],
     length: int,
-    rate: Fraction,
+    times: FrameTimes,
     coding: Coding,
     sound: Path,
     mark: dict[str, str],
@@ -32,7 +58,7 @@ def join_parts(
         made: The file.
         parts: At least one, each of ``length`` frames but the last.
         length: Frames per part.
-        rate: Frames per second.
+        times: When frames are shown.
         coding: Whose parts they are.
         sound: Any container with an audio stream; it ends when the pictures do.
         mark: Metadata of the file.
@@ -45,6 +71,8 @@ def join_parts(
         with av.open(str(parts[0])) as first:
             template = first.streams.video[0]
             video = container.add_stream_from_template(template)
+            if times.uneven is not None:
+                video.time_base = times.unit
             if coding.alpha and coding.codec == "vp9":
                 video.metadata["alpha_mode"] = "1"  # else players do not look for it
             if coding.codec == "hevc":
@@ -52,13 +80,15 @@ def join_parts(
         track = _SoundTrack(container, coding.sound, sound)
         latest = None
         for number, part in enumerate(parts):
-            for packet, shown, decoded in _packets(part, number * length, rate):
+            for packet, shown, decoded in _packets(part, number * length, times.rate):
                 # Players and containers want decoding times that only grow.
                 latest = decoded if latest is None else max(decoded, latest + 1)
-                packet.pts, packet.dts = max(shown, latest), latest
-                packet.duration, packet.time_base, packet.stream = 1, 1 / rate, video
+                begin, end = times.tick(shown), times.tick(shown + 1)
+                packet.dts = times.tick(latest)
+                packet.pts, packet.duration = max(begin, packet.dts), end - begin
+                packet.time_base, packet.stream = times.unit, video
                 container.mux(packet)
-                track.until((shown + 1) / rate)
+                track.until(end * times.unit)
         track.finish()
 
 

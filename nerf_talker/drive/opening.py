@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def open_sink(
     out: str | Path,
     options: RenderOptions,
     tags: ColourTags = STANDARD,
+    uneven: Callable[[int], float] | None = None,
 ) -> FrameSink:
     """What takes the pictures.
 
@@ -37,6 +39,7 @@ def open_sink(
         out: What to write.
         options: How.
         tags: How a video's colours are coded.
+        uneven: Seconds at which each frame is shown, where a video is to keep them.
 
     Raises:
         InputError: The output cannot be written as asked for.
@@ -53,7 +56,10 @@ def open_sink(
         return PngFolder(Path(out), sound, source.fps, provenance, made_of, options.resume)
     said = provenance.tags() if provenance else {}
     coding = video_coding(Path(out), options)
-    return SpeechVideo(Path(out), sound, source.fps, said, coding, tags, made_of, options.resume)
+    resume = options.resume
+    return SpeechVideo(
+        Path(out), sound, source.fps, said, coding, tags, made_of, resume, uneven=uneven
+    )
 
 
 def _made_of(avatar: Avatar, source: DrivingSource, sound: Path, options: RenderOptions) -> str:

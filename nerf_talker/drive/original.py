@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +20,8 @@ from nerf_talker.errors import InputError
 from nerf_talker.field.expression import upper_face
 from nerf_talker.train.avatar import Avatar
 from nerf_talker.types import ByteArray, Driving
+
+_MOST = 1 << 40  # pictures, more than any video has
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,42 @@ class Original:
     @property
     def known(self) -> range:
         """The video's frames that have a pose."""
-        fps, last = self.clip.fps, (len(self.poses) - 0.5) / self.poses.fps
-        first = int(np.ceil(self.start * fps - 1e-3))
-        stop = int(np.floor((self.start + last) * fps + 1e-3)) + 1
-        return range(max(first, 0), min(stop, len(self.clip)))
+        frames, near = range(len(self.clip)), 1e-3 / self.clip.fps
+        end = self.start + (len(self.poses) - 0.5) / self.poses.fps
+        first = bisect_left(frames, self.start - near, key=self.clip.seconds)
+        return range(first, bisect_right(frames, end + near, key=self.clip.seconds))
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the video's pictures in which the avatar's lie."""
+        top, left, side = (round(v) for v in (self.crop.top, self.crop.left, self.crop.side))
+        return slice(top, top + side), slice(left, left + side)
 
     def places(self, numbers: Sequence[int]) -> Tensor:
         """Places among ``poses``, with fractions, of frames of the video."""
-        seconds = torch.tensor([number / self.clip.fps for number in numbers]) - self.start
+        seconds = torch.tensor([self.clip.seconds(number) for number in numbers]) - self.start
         return (seconds * self.poses.fps).clamp(0, len(self.poses) - 1)
+
+    def motion(self, numbers: Sequence[int]) -> Driving:
+        """Driving without a mouth at frames of the video."""
+        return between(self.poses, self.places(numbers))
 
     def walk(self, start: int, stop: int) -> list[int]:
         """Frames of the video for pictures [start, stop), to and fro through the known ones."""
         known = self.known
         steps = ping_pong(len(known), start, stop - start)
         return [known[step] for step in steps.tolist()]
+
+    def shown(self, picture: int) -> float:
+        """Seconds at which a picture of the walk is shown: each frame for as long as it was."""
+        known, seconds = self.known, self.clip.seconds
+        last = len(known) - 1
+        if self.clip.is_even or not last:
+            return picture / self.clip.fps
+        turns, step = divmod(picture, 2 * last)
+        begin, once = seconds(known[0]), seconds(known[-1]) - seconds(known[0])
+        place = seconds(known[min(step, 2 * last - step)]) - begin
+        return turns * 2 * once + (place if step <= last else 2 * once - place)
 
 
 def open_original(avatar: Avatar, path: Path, dataset: Path | None = None) -> Original:
@@ -108,7 +131,7 @@ def _poses(dataset: Dataset, like: Driving) -> Driving:
 
 
 class PinnedSource:
-    """Any motion of the mouth over the poses of the original video, at that video's rate."""
+    """Any motion of the mouth over the poses of the original video, at its frames' own times."""
 
     def __init__(self, original: Original, inner: DrivingSource) -> None:
         """``inner`` moves the mouth; its rate may differ."""
@@ -116,19 +139,21 @@ class PinnedSource:
 
     @property
     def fps(self) -> float:
-        """The video's rate."""
+        """The video's mean rate."""
         return self.original.clip.fps
 
     def __len__(self) -> int:
-        return max(round(len(self.inner) / self.inner.fps * self.fps), 1)
+        seconds = len(self.inner) / self.inner.fps
+        if self.original.clip.is_even:
+            return max(round(seconds * self.fps), 1)
+        return max(bisect_left(range(_MOST), seconds - 1e-3, key=self.original.shown), 1)
 
     def chunk(self, start: int, stop: int) -> Driving:
         """The mouth of the nearest instants with the poses of the video's frames."""
-        rate = self.inner.fps / self.fps
-        rows = [min(round(k * rate), len(self.inner) - 1) for k in range(start, stop)]
+        times = [self.original.shown(picture) for picture in range(start, stop)]
+        rows = [min(round(time * self.inner.fps), len(self.inner) - 1) for time in times]
         mouth = self.inner.chunk(rows[0], rows[-1] + 1).select([row - rows[0] for row in rows])
-        numbers = self.original.walk(start, stop)
-        motion = between(self.original.poses, self.original.places(numbers))
+        motion = self.original.motion(self.original.walk(start, stop))
         return replace(
             mouth,
             expression=motion.expression,

@@ -43,10 +43,9 @@ class PasteBack:
             index: Its number in the video; one after the other.
         """
         filmed = next(self._pictures)
-        crop = self.original.crop
-        top, left, side = round(crop.top), round(crop.left), round(crop.side)
-        window = (slice(top, top + side), slice(left, left + side))
-        inner = (left > 0, top > 0, left + side < filmed.shape[1], top + side < filmed.shape[0])
+        rows, columns = window = self.original.window
+        height, width = filmed.shape[:2]
+        inner = (columns.start > 0, rows.start > 0, columns.stop < width, rows.stop < height)
         matte = self._matte(self.numbers[index - self.first], frame.head_opacity)
         mask = soft_mask(matte, inner)
         result = filmed.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from nerf_talker.types import ByteArray
 # Decoded pictures held at most while a video is read backwards.
 _HELD_BYTES = 256e6
 _THREADED_PIXELS = 1280 * 720
+# Seconds by which frames of an even rate stray from it: files round their times.
+_ROUNDED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class SourceClip:
         fps: Mean frames per second.
         ticks: (F,) ascending timestamps in the stream's own unit.
         unit: Seconds per tick.
+        stray: Seconds by which a frame is shown before or after its place at an even rate, at most.
         tags: How its colours are coded.
     """
 
@@ -38,6 +42,7 @@ class SourceClip:
     fps: float
     ticks: tuple[int, ...]
     unit: float
+    stray: float
     tags: ColourTags
 
     @classmethod
@@ -73,21 +78,29 @@ class SourceClip:
         except (av.FFmpegError, StopIteration, TypeError) as error:
             reason = getattr(error, "strerror", None) or "no frame in it"
             raise InputError(f"{path}: cannot be read ({reason}); give {wanted}") from None
-        if len(ticks) > 1:
-            measured = (len(ticks) - 1) / ((ticks[-1] - ticks[0]) * unit)
-            rate = rate if rate and abs(rate / measured - 1) < 0.01 else measured
+        fps, stray = _even_rate([(tick - ticks[0]) * unit for tick in ticks], rate)
         height, width = upright(*first).shape[:2]
-        return cls(path, width, height, rate or 25.0, ticks or (0,), unit, tags)
+        return cls(path, width, height, fps, ticks or (0,), unit, stray, tags)
 
     def __len__(self) -> int:
         return len(self.ticks)
 
+    @property
+    def is_even(self) -> bool:
+        """Whether frames come at equal times, but for rounding."""
+        return self.stray <= max(_ROUNDED, self.unit)
+
     def nearest(self, seconds: float) -> int:
-        """The frame shown nearest to a time after the first frame; the video repeats for ever."""
-        return round(seconds * self.fps) % len(self)
+        """The frame to show at a time after the first frame; the video repeats for ever."""
+        if self.is_even:
+            return round(seconds * self.fps) % len(self)
+        place = seconds % (self.seconds(len(self) - 1) + 1 / self.fps)
+        return max(bisect_right(range(len(self)), place, key=self.seconds) - 1, 0)
 
     def seconds(self, number: int) -> float:
-        """When a frame is shown, after the first."""
+        """When a frame is shown, after the first; at an even rate without the file's rounding."""
+        if self.is_even:
+            return number / self.fps
         return (self.ticks[number] - self.ticks[0]) * self.unit
 
     def forward(self, numbers: Iterable[int]) -> Iterator[ByteArray]:
@@ -158,6 +171,23 @@ class SourceClip:
                 yield number, frame, aspect
             if begun:
                 return
+
+
+def _even_rate(times: list[float], stated: float) -> tuple[float, float]:
+    """Frames per second, and how far frames of those times stray from it, seconds.
+
+    The rate that the file states holds where it is theirs; else it is measured.
+    """
+    if len(times) < 2:
+        return stated or 25.0, 0.0
+    measured = (len(times) - 1) / times[-1]
+    frames = np.arange(len(times))
+    strays = {
+        rate: float(np.abs(frames / rate - times).max()) for rate in (stated, measured) if rate
+    }
+    fits = stated and strays[stated] <= max(strays[measured], _ROUNDED)
+    rate = stated if fits else measured
+    return rate, strays[rate]
 
 
 def _decoded(path: Path, seek: int | None) -> Iterator[tuple[Any, float]]:

@@ -13,6 +13,7 @@ from nerf_talker.audio.registry import extractor_of_avatar
 from nerf_talker.audio.streaming import features_of_file, levels_of_file
 from nerf_talker.drive.background import PLATE, Background, make_background
 from nerf_talker.drive.coding import chosen_codec
+from nerf_talker.drive.likeness import check_original
 from nerf_talker.drive.opening import open_sink
 from nerf_talker.drive.options import PLAIN, RenderOptions
 from nerf_talker.drive.original import Original, PinnedSource, open_original
@@ -33,6 +34,8 @@ from nerf_talker.types import AudioFeatures, FloatArray, PortraitFrame
 CHUNK = 50  # frames driven at once: two seconds
 # A field seen closer than this many times shows its cells, no more detail.
 LARGEST_SCALE, SMALLEST_SIZE = 4, 16
+# Outputs that hold frames without their times.
+_TIMELESS = ("png", "y4m", "raw")
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def render_source(
     options = replace(options, mark=mark and options.mark)
     device, camera = avatar.talker.background.device, avatar.talker.camera
     _check_size(options.size, camera.width)
-    original = _original(avatar, options)
+    original = _original(avatar, options, out)
     if original is not None:
         source = PinnedSource(original, source)
     renderer = PortraitRenderer(
@@ -197,7 +200,8 @@ def render_source(
     frames, scene = len(source), _scene(original, source, renderer, options.background)
     scene(0)  # what cannot be had is said before anything is written
     tags = original.clip.tags if original else STANDARD
-    with open_sink(avatar, source, sound, out, options, tags) as sink:
+    uneven = original.shown if original and not original.clip.is_even else None
+    with open_sink(avatar, source, sound, out, options, tags, uneven) as sink:
         begun = min(sink.frames, frames)
         behind = scene(begun)
 
@@ -229,14 +233,22 @@ def _scene(
     return begin
 
 
-def _original(avatar: Avatar, options: RenderOptions) -> Original | None:
+def _original(avatar: Avatar, options: RenderOptions, out: str | Path) -> Original | None:
     if options.paste_back is None:
         if options.dataset is not None:
             raise ConfigError("--dataset: is used with --paste-back only; leave it out")
         return None
     if options.background != PLATE:
         raise ConfigError("--background: the original video is the background of --paste-back")
-    return open_original(avatar, options.paste_back, options.dataset)
+    original = open_original(avatar, options.paste_back, options.dataset)
+    if chosen_codec(out, options) in _TIMELESS and original.clip.stray * original.clip.fps > 0.5:
+        raise InputError(
+            f"{options.paste_back}: its frames come at uneven times, up to "
+            f"{original.clip.stray:.2f} s off, which {out} cannot hold; write a .mp4, .mov, .mkv "
+            "or .webm"
+        )
+    check_original(avatar, original, options.paste_back)
+    return original
 
 
 def _check_size(size: int | None, trained: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from nerf_talker.drive.coding import Coding, video_coding
-from nerf_talker.drive.joining import join_parts
+from nerf_talker.drive.joining import FrameTimes, join_parts
 from nerf_talker.drive.parts import begin_parts
 from nerf_talker.drive.pixels import STANDARD, ColourTags, bytes_of, video_frame
 from nerf_talker.errors import InputError
@@ -46,13 +47,14 @@ class SpeechVideo:
         made_of: str = "",
         resume: bool = False,
         part: int = PART,
+        uneven: Callable[[int], float] | None = None,
     ) -> None:
         """Nothing is opened before the ``with`` block.
 
         Args:
             path: The video to write.
             sound: Any container with an audio stream that PyAV reads.
-            fps: Frames per second.
+            fps: Frames per second, the mean where they come at uneven times.
             mark: Metadata of the file, e.g. that it is synthetic.
             coding: Encoder and container; None goes by the path's ending.
             tags: How colours are coded.
@@ -60,6 +62,7 @@ class SpeechVideo:
             resume: Use finished parts of an earlier writing, stopped or killed, that were made of
                 the same; and keep them when this one stops.
             part: Frames per part.
+            uneven: Seconds at which each frame is shown; None for an even rate.
 
         Raises:
             InputError: The path is a folder, or its ending is not known.
@@ -67,6 +70,7 @@ class SpeechVideo:
         self.path, self.sound, self.mark, self.tags = Path(path), sound, mark, tags
         self.coding = coding or video_coding(self.path)
         self.rate = Fraction(fps).limit_denominator(1001)
+        self.times = FrameTimes(self.rate, uneven)
         self.made_of, self.resume, self.part = made_of, resume, part
         self.folder = self.path.with_name(f".{self.path.name}.parts")
         self.frames = 0
@@ -152,5 +156,5 @@ class SpeechVideo:
             return
         parts = [self._name(number) for number in range(-(-self.frames // self.part))]
         made = self.folder / f"joined.{self.coding.part}"
-        join_parts(made, parts, self.part, self.rate, self.coding, self.sound, self.mark)
+        join_parts(made, parts, self.part, self.times, self.coding, self.sound, self.mark)
         os.replace(made, self.path)

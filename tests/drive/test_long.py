@@ -142,7 +142,7 @@ class Stopped:
 @pytest.mark.parametrize("output", ["out.mp4", "out/"])
 def test_a_stopped_rendering_goes_on(ellipse_run, tmp_path, monkeypatch, capsys, output):
     defaults = SpeechVideo.__init__.__defaults__
-    monkeypatch.setattr(SpeechVideo.__init__, "__defaults__", (*defaults[:-1], PART))
+    monkeypatch.setattr(SpeechVideo.__init__, "__defaults__", (*defaults[:-2], PART, None))
     speech = write_tone(tmp_path / "a.wav", 6)
     given = [str(ellipse_run), "--audio", str(speech), "-o", f"{tmp_path}/{output}"]
     given += ["--eyes", "source"]  # as the library does unasked

@@ -31,8 +31,11 @@ WINDOW = (slice(30, 286), slice(40, 296))
 HELD = 12  # frames of the original
 
 
-def write_original(path, dataset, rate=25, frames=HELD):
-    """The dataset's pictures, four times as large, in a larger picture of slow shades."""
+def write_original(path, dataset, rate=25, frames=HELD, shown=None):
+    """The dataset's pictures, four times as large, in a larger picture of slow shades.
+
+    ``shown`` are the milliseconds of frames at uneven times.
+    """
     import av
     import cv2
 
@@ -41,11 +44,17 @@ def write_original(path, dataset, rate=25, frames=HELD):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=rate)
         stream.height, stream.width, stream.pix_fmt = 300, 320, "bgr0"
-        for number in range(frames):
+        if shown is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for number in range(frames if shown is None else len(shown)):
             full = canvas.copy()
-            picture = np.asarray(dataset.frames[round(number * 25 / rate)])
+            place = number * 25 / rate if shown is None else shown[number] / 40
+            picture = np.asarray(dataset.frames[round(place)])
             full[WINDOW] = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_CUBIC)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(full, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(full, format="rgb24")
+            if shown is not None:
+                frame.pts, frame.time_base = shown[number], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 

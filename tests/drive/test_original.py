@@ -1,0 +1,93 @@
+"""The original video is known again; another one, or one that begins elsewhere, is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nerf_talker.cli import main
+from nerf_talker.drive import likeness
+from nerf_talker.drive.likeness import check_original
+from nerf_talker.drive.original import open_original
+from nerf_talker.errors import InputError
+from nerf_talker.train.avatar import load_avatar, save_avatar
+
+from .test_drive import write_tone
+from .test_paste_back import CROP, WINDOW, write_original
+
+
+@pytest.fixture(scope="module")
+def avatar(ellipse_run):
+    made = load_avatar(ellipse_run)
+    return replace(made, metadata=made.metadata.model_copy(update={"crop": CROP}))
+
+
+def write_pictures(path, pictures):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 300, 320, "bgr0"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def wandering(count):
+    """Pictures of a bright spot that comes and goes before the same wall."""
+    rows, columns = np.mgrid[:300, :320]
+    for number in range(count):
+        across, down = 168 + 70 * np.sin(number / 9), 150 + 60 * np.sin(number / 23)
+        spot = 120 * np.exp(-((columns - across) ** 2 + (rows - down) ** 2) / 2000)
+        wall = 40 + rows / 4 + columns / 8
+        yield np.stack([spot + wall, wall, wall / 2], -1).astype(np.uint8)
+
+
+def test_the_avatars_own_video_is_known_again(avatar, ellipse, tmp_path):
+    for name, frames in (("short.mkv", 3), ("long.mkv", 200)):
+        path = write_original(tmp_path / name, ellipse, frames=frames)
+        check_original(avatar, open_original(avatar, path), path)
+
+
+def test_another_scene_of_that_size_is_refused(avatar, ellipse, tmp_path, capsys):
+    saved = tmp_path / "avatar.safetensors"
+    save_avatar(saved, avatar.talker, avatar.poses, avatar.metadata)
+    speech = write_tone(tmp_path / "a.wav", 0.2)
+    other = write_pictures(tmp_path / "o.mkv", wandering(60))
+    given = ["--audio", str(speech), "--paste-back", str(other), "-o", str(tmp_path / "out.mp4")]
+    assert main(["render", str(saved), *given]) == 1
+    error = capsys.readouterr().err
+    assert f"{other}: shows something else than the avatar (likeness" in error
+    assert error.count("\n") == 1 and not list(tmp_path.glob("*out*"))
+    black = write_pictures(tmp_path / "b.mkv", [np.zeros((300, 320, 3), np.uint8)] * 3)
+    with pytest.raises(InputError, match=r"\(likeness 0\.00 at"):
+        check_original(avatar, open_original(avatar, black), black)
+
+
+@pytest.mark.parametrize(("cut", "is_refused"), [(0, False), (2, False), (45, True), (80, True)])
+def test_a_video_that_begins_elsewhere_is_refused(
+    avatar,
+    tmp_path,
+    monkeypatch,
+    cut,
+    is_refused,
+):
+    shown = list(wandering(260))
+    path = write_pictures(tmp_path / "o.mkv", shown[cut : cut + 170])
+
+    def rendered(_, original, numbers):
+        """As an avatar without fault would be that was made of the whole."""
+        import cv2
+
+        small = [cv2.resize(shown[n][WINDOW], (64, 64)).astype(float) for n in numbers]
+        return likeness._normalised(small)
+
+    monkeypatch.setattr(likeness, "_rendered", rendered)
+    original = open_original(avatar, path)
+    assert original.crop == CROP
+    if not is_refused:
+        check_original(avatar, original, path)
+        return
+    with pytest.raises(InputError, match=r"moves otherwise .* nothing cut off its beginning"):
+        check_original(avatar, original, path)
