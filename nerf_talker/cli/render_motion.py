@@ -108,13 +108,13 @@ class MotionArguments:
             NerfTalkerError: One of the files cannot be used, or an option would do nothing.
         """
         from nerf_talker.config import validate
-        from nerf_talker.drive.motion.choices import MotionChoices, chosen_source
+        from nerf_talker.drive.motion.choices import MotionChoices, chosen_source, usual_eyes
         from nerf_talker.drive.motion.driving_file import FileSource, write_driving
 
         names = ("pose", "eyes", "head_motion", "brows", "lip_opening", "edit", "seed")
         given = {name: getattr(self, name) for name in names}
         brought = is_pasted or self.driving is not None or self.drive_video is not None
-        given["eyes"] = self.eyes or ("source" if brought else "idle")
+        given["eyes"] = self.eyes or usual_eyes(brought)
         choices = validate(MotionChoices, given, "render")
         if is_pasted:
             self._refuse_pinned(avatar)

@@ -14,6 +14,7 @@ from nerf_talker.audio.streaming import features_of_file, levels_of_file
 from nerf_talker.drive.background import PLATE, Background, make_background
 from nerf_talker.drive.coding import chosen_codec
 from nerf_talker.drive.likeness import check_original
+from nerf_talker.drive.motion.choices import MotionChoices, chosen_source, usual_eyes
 from nerf_talker.drive.opening import open_sink
 from nerf_talker.drive.options import PLAIN, RenderOptions
 from nerf_talker.drive.original import Original, PinnedSource, open_original
@@ -66,8 +67,8 @@ def render_speech(
 ) -> RenderedSpeech:
     """Render an avatar speaking a sound file.
 
-    Head poses, blinks and the torso replay the training clip to and fro, so there is no jump and no
-    end. Frames go to the encoder as they are made.
+    Head and torso replay the training clip to and fro, so there is no jump and no end; eyes are
+    those of ``nerf-talker render``. Frames go to the encoder as they are made.
 
     Args:
         avatar: A loaded avatar.
@@ -87,6 +88,8 @@ def render_speech(
     """
     chosen_codec(out, options)
     source = speech_source(avatar, speech, quiet, audio_features, pasted_rate(options))
+    choices = MotionChoices(eyes=usual_eyes(options.paste_back is not None))
+    source = chosen_source(avatar, source, choices, speech)
     return render_source(avatar, source, speech, out, mark, quiet, options)
 
 

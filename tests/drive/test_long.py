@@ -145,7 +145,6 @@ def test_a_stopped_rendering_goes_on(ellipse_run, tmp_path, monkeypatch, capsys,
     monkeypatch.setattr(SpeechVideo.__init__, "__defaults__", (*defaults[:-2], PART, None))
     speech = write_tone(tmp_path / "a.wav", 6)
     given = [str(ellipse_run), "--audio", str(speech), "-o", f"{tmp_path}/{output}"]
-    given += ["--eyes", "source"]  # as the library does unasked
     with monkeypatch.context() as patched:
         Stopped(patched, 120)
         assert main(["render", *given, "--resume"]) == 130

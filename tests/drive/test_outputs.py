@@ -129,7 +129,6 @@ def test_a_folder_that_stays_in_place_is_not_filled(avatar, speech, tmp_path, mo
 
 def test_frames_on_standard_output(ellipse_run, speech, rendered):
     arguments = [str(ellipse_run), "--audio", str(speech), "-o", "-", "--codec", "raw"]
-    arguments += ["--eyes", "source"]  # as the library does unasked
     done = subprocess.run(
         [sys.executable, "-m", "nerf_talker", "render", *arguments],
         capture_output=True,

@@ -66,6 +66,15 @@ class MotionChoices(StrictModel):
     seed: int = Field(default=0, ge=0)
 
 
+def usual_eyes(are_brought: bool) -> EyeChoice:
+    """The eyes of a video for which nobody chose any.
+
+    Args:
+        are_brought: Whether a driving file, another clip or the original video brings eyes along.
+    """
+    return "source" if are_brought else "idle"
+
+
 @dataclass(frozen=True)
 class DriveClip:
     """Motion of another clip on the avatar, and whether its mouth is wanted too."""
