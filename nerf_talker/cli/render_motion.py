@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nerf_talker.train.avatar import Avatar
     from nerf_talker.types import FrameTrack
 
+# Seconds by which a driving file and its sound may differ: frames are whole.
+LENGTH_APART = 0.2
+
 
 @dataclass(frozen=True)
 class MotionArguments:
@@ -120,11 +123,29 @@ class MotionArguments:
             self._refuse_pinned(avatar)
         from_file = self.driving is not None
         base = FileSource(self.driving, avatar.metadata) if self.driving else speech()
+        if from_file:
+            self._warn_of_length(len(base) / base.fps, sound)
         clip = self._clip(avatar, base.fps, sound, quiet)
         source = chosen_source(avatar, base, choices, sound, clip, from_file)
         if self.dump_driving is not None:
             write_driving(self.dump_driving, source)
         return source
+
+    def read_files(self) -> list[Path | None]:
+        """The files that the options name; that of the poses may be no file's name."""
+        return [self.drive_video, self.driving, self.edit, Path(self.pose)]
+
+    def _warn_of_length(self, driven: float, sound: Path) -> None:
+        """Say when a driving file of some seconds is not of the sound."""
+        from nerf_talker.audio.sound import RATE, stream_sound
+
+        heard = sum(len(piece) for piece in stream_sound(sound)) / RATE
+        if abs(driven - heard) > LENGTH_APART:
+            print(
+                f"warning: {self.driving}: lasts {driven:.2f} s, but {sound} {heard:.2f} s; "
+                "it was made for another sound, and the frames end where it does",
+                file=sys.stderr,
+            )
 
     def _refuse_pinned(self, avatar: Avatar) -> None:
         """Refuse options that move what --paste-back takes from the original video.

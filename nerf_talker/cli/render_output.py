@@ -1,5 +1,6 @@
 """The options of ``nerf-talker render`` that say how frames become a file."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,3 +35,21 @@ class OutputArguments:
     def options(self) -> RenderOptions:
         """The same for the library."""
         return RenderOptions(**vars(self))
+
+
+def refuse_overwriting(written: Iterable[Path | None], read: Iterable[Path | None]) -> None:
+    """Refuse to put what is made in the place of a file that it is made of.
+
+    Args:
+        written: Files to write; None for those that are not wanted.
+        read: Files to read; likewise, and so for names that are no file's.
+
+    Raises:
+        InputError: A file is in both.
+    """
+    from nerf_talker.errors import InputError
+
+    given = {path.resolve() for path in read if path is not None and path.is_file()}
+    for made in written:
+        if made is not None and made.resolve() in given:
+            raise InputError(f"{made}: is one of the files to read; write to another one")

@@ -12,7 +12,7 @@ def run(argv: list[str]) -> int:
     import tyro
 
     from nerf_talker.cli.render_motion import MotionArguments
-    from nerf_talker.cli.render_output import OutputArguments
+    from nerf_talker.cli.render_output import OutputArguments, refuse_overwriting
     from nerf_talker.drive.coding import STANDARD_OUTPUT, chosen_codec
     from nerf_talker.drive.speech import pasted_rate, render_source, speech_source
     from nerf_talker.train.avatar import load_avatar
@@ -39,13 +39,17 @@ def run(argv: list[str]) -> int:
 
     arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker render")
     quiet = arguments.quiet or not sys.stderr.isatty()
+    options, motion = arguments.file.options(), arguments.motion
+    refuse_overwriting(
+        (Path(arguments.output), motion.dump_driving),
+        (arguments.avatar, arguments.audio, *options.read_files(), *motion.read_files()),
+    )
     avatar = load_avatar(arguments.avatar, str(resolve_device("auto")))
     begun = time.perf_counter()
-    options = arguments.file.options()
     chosen_codec(arguments.output, options)  # what cannot be written is said at once
     fps = pasted_rate(options)
-    with arguments.motion.sound(arguments.audio, arguments.audio_features) as speech:
-        source = arguments.motion.source(
+    with motion.sound(arguments.audio, arguments.audio_features) as speech:
+        source = motion.source(
             avatar,
             lambda: speech_source(avatar, speech, quiet, arguments.audio_features, fps),
             speech,

@@ -63,7 +63,10 @@ def open_sink(
 
 
 def _made_of(avatar: Avatar, source: DrivingSource, sound: Path, options: RenderOptions) -> str:
-    """All that frames depend on: the avatar, the sound, the motion at some places, the options."""
+    """All that frames depend on: the avatar, the sound, the motion at some places, the options.
+
+    Other videos are told by their size and the time of their last change.
+    """
     digest = hashlib.sha256()
     with sound.open("rb") as content:
         while piece := content.read(1 << 20):
@@ -72,6 +75,10 @@ def _made_of(avatar: Avatar, source: DrivingSource, sound: Path, options: Render
         driven = source.chunk(place, place + 1)
         for value in vars(driven).values():
             digest.update(value.numpy().tobytes() if torch.is_tensor(value) else b"")
+    for path in options.read_files():
+        if path is not None and path.is_file():
+            about = path.stat()
+            digest.update(f"{about.st_size} {about.st_mtime_ns}\0".encode())
     whom = provenance_of(avatar).avatar
     how = replace(options, resume=False)
     return f"{whom} {digest.hexdigest()} {len(source)} frames at {source.fps} {how}\n"

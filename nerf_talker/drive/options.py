@@ -37,6 +37,10 @@ class RenderOptions:
     visible_mark: bool = False
     resume: bool = False
 
+    def read_files(self) -> list[Path | None]:
+        """The files that the options name; that of the background may be no file's name."""
+        return [Path(self.background), self.paste_back]
+
 
 PLAIN = RenderOptions()
 """A video of the talker over its own background, nothing else asked for."""
