@@ -11,6 +11,7 @@ def run(argv: list[str]) -> int:
     import tyro
 
     from nerf_talker.cli.render_motion import MotionArguments
+    from nerf_talker.cli.render_output import refuse_overwriting
     from nerf_talker.drive.export.folder import export_motion
     from nerf_talker.drive.speech import speech_source
     from nerf_talker.train.avatar import load_avatar
@@ -41,6 +42,8 @@ def run(argv: list[str]) -> int:
 
     given = tyro.cli(Arguments, args=argv, prog="nerf-talker export")
     quiet = given.quiet or not sys.stderr.isatty()
+    read = (given.avatar, given.audio, *given.motion.read_files())
+    refuse_overwriting([given.motion.dump_driving], read)
     avatar = load_avatar(given.avatar, str(resolve_device("auto")))
     with given.motion.sound(given.audio, given.audio_features) as sound:
         source = given.motion.source(
