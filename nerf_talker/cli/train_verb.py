@@ -5,7 +5,10 @@ import argparse
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+if TYPE_CHECKING:
+    from nerf_talker.data.manifest import Manifest
 
 
 def run(argv: list[str]) -> int:
@@ -35,6 +38,8 @@ def run(argv: list[str]) -> int:
         """No progress bars."""
         init: Path | None = None
         """Another person's avatar to start from, instead of from nothing."""
+        motion_prior: tuple[Path, ...] = ()
+        """Datasets of other people, from which the mouth learns speech as far as they help."""
         talker: TalkerConfig = field(default_factory=lambda: defaults.talker)
         train: TrainConfig = field(default_factory=lambda: defaults.train)
 
@@ -42,13 +47,16 @@ def run(argv: list[str]) -> int:
     quiet = arguments.quiet or not sys.stderr.isatty()
     dataset = Dataset.open(arguments.dataset, quiet)
     folder = RunFolder(arguments.output)
-    made = dataset.manifest
-    header = f"# dataset: {made.subject}, {made.frames} frames, {made.identity()}\n"
     train = arguments.train
     if arguments.init is not None:
         train = train.model_copy(update={"init": str(arguments.init.resolve())})
+    if arguments.motion_prior:
+        others = tuple(str(other.resolve()) for other in arguments.motion_prior)
+        train = train.model_copy(update={"motion_prior": others})
     settings = ExperimentConfig(talker=arguments.talker, train=train)
     trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet, say)
+    header = _said_of("dataset", dataset.manifest)
+    header += "".join(_said_of("motion prior", other.manifest) for other in trainer.prior)
     folder.start(header + to_yaml(settings), completed)
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
@@ -59,6 +67,11 @@ def run(argv: list[str]) -> int:
     print(f"{avatar}: {trainer.step} steps in {trainer.seconds:.0f} s")
     print(f"next: nerf-talker evaluate {folder.root} --dataset {dataset.root} -o REPORT_DIR")
     return 0
+
+
+def _said_of(role: str, made: "Manifest") -> str:
+    """The comment by which a run remembers a dataset."""
+    return f"# {role}: {made.subject}, {made.frames} frames, {made.identity()}\n"
 
 
 def say(line: str) -> None:

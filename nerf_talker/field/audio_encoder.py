@@ -26,9 +26,20 @@ LIMIT = 4.0  # standard deviations a feature is held to
 
 
 class AudioEncoderConfig(StrictModel):
-    """``memory``: training frames remembered; their windows are most of the encoder's size."""
+    """``memory``: frames remembered; their windows are most of the encoder's size."""
 
     memory: int = Field(default=1500, gt=0)
+
+
+def speaker_statistics(features: FloatArray) -> tuple[Tensor, Tensor]:
+    """(D,) mean and (D,) deviation of (A, D) features of one speaker."""
+    values = torch.from_numpy(features)
+    return values.mean(0), values.std(0, unbiased=False).clamp_min(1e-3)
+
+
+def standardised(windows: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """(T, 30, D) windows in deviations from a speaker's mean, held to +-4 of them."""
+    return ((windows - mean) / scale).clamp(-LIMIT, LIMIT)
 
 
 class AudioEncoder(nn.Module):
@@ -76,13 +87,13 @@ class AudioEncoder(nn.Module):
     @torch.no_grad()
     def fit_normalisation(self, features: FloatArray) -> None:
         """Store mean and deviation of (A, D) features of the training speaker."""
-        values = torch.from_numpy(features)
-        self.mean.copy_(values.mean(0))
-        self.scale.copy_(values.std(0, unbiased=False).clamp_min(1e-3))
+        mean, scale = speaker_statistics(features)
+        self.mean.copy_(mean)
+        self.scale.copy_(scale)
 
     def normalise(self, windows: Tensor) -> Tensor:
         """Standardised to the training speaker and held to +-4 deviations."""
-        return ((windows - self.mean) / self.scale).clamp(-LIMIT, LIMIT)
+        return standardised(windows, self.mean, self.scale)
 
     def forward(self, windows: Tensor) -> Tensor:
         """(T, C) mouth code of (T, 30, D) raw feature windows centred on each frame."""

@@ -7,6 +7,8 @@ says of training frames that it was not fitted to, gives the motion its spread b
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -22,11 +24,14 @@ from nerf_talker.field.closed_mouth import closed_code
 from nerf_talker.render.talker import Talker
 from nerf_talker.train.config import AudioPhaseConfig
 from nerf_talker.train.driving import dataset_driving
-from nerf_talker.train.kernel_fit import fit_kernel
+from nerf_talker.train.kernel_fit import Rows, fit_kernel
+from nerf_talker.train.motion_prior import Other, fit_with_prior, lent_rows
 
 LARGEST_GAIN = 2.0
 LEAST_FRAMES = 8  # fewer say nothing about spread; the gain stays one
 LEAST_CORRELATION = 0.3  # below it no gain, from twice as much on the whole gain
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,25 @@ def pairs(talker: Talker, dataset: Dataset, frames: range) -> Pairs:
 
 
 @torch.no_grad()
-def fit_audio(talker: Talker, dataset: Dataset, config: AudioPhaseConfig) -> dict[str, float]:
+def fit_audio(
+    talker: Talker,
+    dataset: Dataset,
+    config: AudioPhaseConfig,
+    prior: Sequence[Other] = (),
+    say: Callable[[str], None] = _log.info,
+) -> dict[str, float]:
     """Fit the encoder, its gain, the closed mouth and the speech level on the training range.
 
+    Args:
+        talker: Its statistics are fitted already.
+        dataset: The target's.
+        config: Of this phase.
+        prior: Other people's clips to learn from beside the target's.
+        say: Hears whether the prior helped.
+
     Returns:
-        ``fold_correlation`` of the first component within the training range, and, where the
+        ``fold_correlation`` of the first component within the training range, the notes of
+        :class:`~nerf_talker.train.motion_prior.PriorChoice` where there is a prior, and, where the
         validation range has enough frames, ``val_correlation`` and ``val_error`` (mean square of
         standardised codes, weighted by how far they move the lips).
     """
@@ -66,15 +85,22 @@ def fit_audio(talker: Talker, dataset: Dataset, config: AudioPhaseConfig) -> dic
     truth = train.codes[train.valid]
     encoder.closed.copy_(closed_code(talker.mouth, truth))
     encoder.level.fill_(_level(dataset))
-    held_out = fit_kernel(encoder, train.windows[train.valid], truth)
+    weight = talker.mouth.scale / talker.mouth.scale.sum()
+    own, said = Rows(train.windows[train.valid], truth), {}
+    if prior:
+        lent = [lent_rows(other, talker.mouth) for other in prior]
+        held_out, choice = fit_with_prior(encoder, own, lent, weight)
+        say(str(choice))
+        said = choice.notes()
+    else:
+        held_out = fit_kernel(encoder, own.windows, own.codes)
     if len(truth) >= LEAST_FRAMES:
         encoder.gain.copy_(gain(held_out, truth, config.spread))
-    said = {"fold_correlation": float(_correlations(held_out, truth)[0])}
+    said["fold_correlation"] = float(_correlations(held_out, truth)[0])
     val = pairs(talker, dataset, dataset.manifest.range("val"))
     if int(val.valid.sum()) < LEAST_FRAMES:
         return said
     predicted, truth = encoder.predict(val.windows[val.valid]), val.codes[val.valid]
-    weight = talker.mouth.scale / talker.mouth.scale.sum()
     error = (predicted - truth).square() @ weight
     correlation = _correlations(predicted, truth)
     return said | {"val_error": float(error.mean()), "val_correlation": float(correlation[0])}

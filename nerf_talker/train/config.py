@@ -98,15 +98,17 @@ class TrainConfig(StrictModel):
     the expression's gate inside it: on a real clip 90 % of a mouth's change lies in the lower face
     with it, 68 % without.
 
-    ``init`` is another identity's avatar to start from; ``keep`` says which weights the avatar
-    gets: the last ones, or those with the best score on the validation range. ``unmix`` takes what
-    lies behind the head out of the colour of pixels that it covers in part: no fringe of the clip's
-    background on hair and ears (+1.7 dB there on a real clip).
+    ``init`` is another identity's avatar to start from; ``motion_prior`` names datasets of other
+    people that the audio encoder learns from as far as they help. ``keep`` says which weights the
+    avatar gets: the last ones, or those with the best score on the validation range. ``unmix``
+    takes what lies behind the head out of the colour of pixels that it covers in part: no fringe
+    of the clip's background on hair and ears (+1.7 dB there on a real clip).
     """
 
     seed: int = 0
     steps: int = Field(default=12_000, gt=0)
     init: str | None = None
+    motion_prior: tuple[str, ...] = ()
     sampler: SamplerConfig = SamplerConfig()
     unmix: bool = True
     audio: AudioPhaseConfig = AudioPhaseConfig()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -18,34 +21,98 @@ LEAST_SHARE = 1e-7
 SAMPLED = 500  # frames whose distances to all tell the median
 
 
+@dataclass(frozen=True)
+class Rows:
+    """(N, 30, D) normalised windows of one speaker, in the order of time, and (N, C) codes."""
+
+    windows: Tensor
+    codes: Tensor
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What a least-squares fit needs to know of rows, each about the mean of its own speaker.
+
+    Attributes:
+        scatter: (inputs, inputs) of the inputs with each other.
+        told: (inputs, C) of the inputs with the codes.
+    """
+
+    scatter: Tensor
+    told: Tensor
+
+    @classmethod
+    def of(cls, inputs: Tensor, codes: Tensor) -> Moments:
+        """The moments of (N, inputs) and (N, C) of one speaker."""
+        centred = inputs - inputs.mean(0)
+        return cls(centred.T @ centred, centred.T @ (codes - codes.mean(0)))
+
+    def plus(self, weight: float, others: Sequence[Moments]) -> Moments:
+        """These and ``weight`` times those of others."""
+        scatter, told = self.scatter, self.told
+        for other in others:
+            scatter, told = scatter + weight * other.scatter, told + weight * other.told
+        return Moments(scatter, told)
+
+
 @torch.no_grad()
-def fit_kernel(encoder: AudioEncoder, windows: Tensor, codes: Tensor) -> Tensor:
+def fit_kernel(
+    encoder: AudioEncoder,
+    windows: Tensor,
+    codes: Tensor,
+    others: Sequence[Rows] = (),
+    weight: float = 0.0,
+) -> Tensor:
     """Fit an encoder's regression; every component has the penalty that serves it best.
 
     Where there are more frames than the encoder remembers, evenly spaced ones stand for all
     (Nystroem's method, Williams and Seeger 2001), but all frames are learned from.
 
+    Rows of other speakers are learned from too, each counting ``weight`` of an own one, about their
+    own speaker's mean: they tell how mouths move with speech, never where this one rests. They are
+    remembered where own frames leave room.
+
     Args:
         encoder: Its memory, weights and bias are set.
         windows: (N, 30, D) normalised windows, in the order of time.
         codes: (N, C) mouth codes.
+        others: The same of other speakers.
+        weight: Above zero where there are others.
 
     Returns:
         (N, C) codes of each frame as predicted from the frames far from it, before any gain.
     """
-    remembered = _remember(encoder, windows)
+    room = len(encoder.memory) - len(windows)
+    remembered = _remember(encoder, torch.cat([windows, *_spread(others, room)]))
     values, vectors = torch.linalg.eigh(encoder.likeness(remembered)[:, : len(remembered)].double())
     kept = values > LEAST_SHARE * values[-1]
     # Coordinates in which the remembered frames' likeness is an inner product.
     whiten = vectors[:, kept] / values[kept].sqrt()
-    likeness = encoder.likeness(encoder.described(windows))[:, : len(remembered)].double()
-    inputs, targets = likeness @ whiten, codes.double()
-    held_out, best = _folded(inputs, targets)
-    weights, bias = _ridge(inputs, targets)
+
+    def placed(of: Tensor) -> Tensor:
+        return encoder.likeness(encoder.described(of))[:, : len(remembered)].double() @ whiten
+
+    inputs, targets = placed(windows), codes.double()
+    lent = [Moments.of(placed(rows.windows), rows.codes.double()) for rows in others]
+    held_out, best = _folded(inputs, targets, weight, lent)
+    weights, bias = _ridge(inputs, targets, weight, lent)
     columns = torch.arange(codes.shape[1])
     encoder.weights[: len(remembered)] = (whiten @ weights[best, :, columns].T).float()
     encoder.bias.copy_(bias[best, columns])
     return held_out.float()
+
+
+def folds(frames: int) -> tuple[Tensor, ...]:
+    """Contiguous parts of a clip, since neighbouring frames tell each other's code."""
+    return torch.arange(frames).tensor_split(min(FOLDS, frames))
+
+
+def _spread(others: Sequence[Rows], room: int) -> list[Tensor]:
+    """At most ``room`` windows, evenly spaced over all those of the others."""
+    if room <= 0 or not others:
+        return []
+    windows = torch.cat([rows.windows for rows in others])
+    return [windows[torch.linspace(0, len(windows) - 1, min(room, len(windows))).round().long()]]
 
 
 def _remember(encoder: AudioEncoder, windows: Tensor) -> Tensor:
@@ -71,28 +138,30 @@ def _keep_directions(basis: Tensor, values: Tensor) -> None:
     basis.zero_()[:, :count] = right[:count].T
 
 
-def _folded(inputs: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Predictions of contiguous folds from the others, and the best penalty of each component.
-
-    Contiguous, since neighbouring frames tell each other's code.
-    """
+def _folded(
+    inputs: Tensor, codes: Tensor, weight: float, lent: Sequence[Moments]
+) -> tuple[Tensor, Tensor]:
+    """Predictions of folds from the others, and the best penalty of each component."""
     frames = torch.arange(len(inputs))
     held = torch.zeros(len(PENALTIES), *codes.shape, dtype=codes.dtype)
-    for fold in frames.tensor_split(min(FOLDS, len(frames))):
+    for fold in folds(len(inputs)):
         far = frames[(frames < fold[0] - APART) | (frames > fold[-1] + APART)]
-        # A clip too short to hold anything out has its mean held out.
-        weights, bias = _ridge(inputs[far], codes[far]) if len(far) else _ridge(inputs, codes * 0)
+        if len(far):
+            weights, bias = _ridge(inputs[far], codes[far], weight, lent)
+        else:  # a clip too short to hold anything out has its mean held out
+            weights, bias = _ridge(inputs, codes * 0, 0.0, ())
         held[:, fold] = inputs[fold] @ weights + bias[:, None]
     best = (held - codes).square().mean(1).argmin(0)
     return held[best, :, torch.arange(codes.shape[1])].T, best
 
 
-def _ridge(inputs: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+def _ridge(
+    inputs: Tensor, codes: Tensor, weight: float, lent: Sequence[Moments]
+) -> tuple[Tensor, Tensor]:
     """(penalties, inputs, C) weights and (penalties, C) bias, every penalty at once."""
-    mean, middle = inputs.mean(0), codes.mean(0)
-    centred = inputs - mean
-    values, vectors = torch.linalg.eigh(centred.T @ centred)
-    told = vectors.T @ (centred.T @ (codes - middle))
+    known = Moments.of(inputs, codes).plus(weight, lent)
+    values, vectors = torch.linalg.eigh(known.scatter)
+    told = vectors.T @ known.told
     penalties = torch.tensor(PENALTIES, dtype=inputs.dtype)[:, None, None]
     weights = vectors @ (told / (values.clamp_min(0)[:, None] + penalties))
-    return weights, middle - mean @ weights
+    return weights, codes.mean(0) - inputs.mean(0) @ weights

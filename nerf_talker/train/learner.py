@@ -18,6 +18,7 @@ from nerf_talker.train import guard
 from nerf_talker.train.checks import check_dataset
 from nerf_talker.train.config import TrainConfig
 from nerf_talker.train.ema import MovingAverage
+from nerf_talker.train.motion_prior import open_prior
 from nerf_talker.train.objective import Losses, Objective
 from nerf_talker.train.optimiser import head_optimiser, resting, set_rates
 from nerf_talker.train.pose_deltas import PoseDeltas, PoseRefinement
@@ -42,6 +43,7 @@ class Learner:
         rate: Factor on every learning rate; faults lower it.
         share: Factor on the rays and patches of a step; a lack of memory lowers it.
         faults: Faults in a row, the last at ``fault_step``.
+        prior: Other people's clips that the audio encoder may learn from.
         attempt: 0, or 1 after no head appeared once.
         best: Highest score on the validation range, dB.
     """
@@ -58,9 +60,12 @@ class Learner:
         """Build every part; nothing is written or learned yet. ``say`` hears what a user should.
 
         Raises:
-            TrainingError: The dataset cannot be trained on.
+            TrainingError: The dataset, or one of the motion prior, cannot be trained on.
+            DatasetError: The motion prior names a folder that is no whole dataset.
+            ConfigError: The motion prior does not fit the dataset, or names a clip twice.
         """
         check_dataset(dataset)
+        self.prior = open_prior(train.motion_prior, dataset)
         self.dataset, self.run, self.config = dataset, run, train
         self.device = resolve_device(train.device)
         self.processes = Processes.joined()

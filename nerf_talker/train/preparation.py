@@ -13,7 +13,7 @@ from nerf_talker.field.audio_encoder import AudioEncoder
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.geometry.mesh import CHIN, LIPS
 from nerf_talker.render.talker import Subject, Talker
-from nerf_talker.types import BoolArray
+from nerf_talker.types import AudioFeatures, BoolArray, FloatArray
 
 # Generous bounds of a human head with hair around the point between the ears, metres.
 WIDEST_BOX = ((-0.17, -0.26, -0.15), (0.17, 0.18, 0.16))
@@ -129,11 +129,8 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     talker.mouth.fit(track.canonical_landmarks[rows][:, list(MOUTH_POINTS)], valid)
     know_face(talker, dataset)
     talker.expression.fit(track.blendshapes[rows], valid)
-    sound = dataset.audio
-    first = round(train.start / track.fps * sound.rate)
-    last = round(train.stop / track.fps * sound.rate)
     assert isinstance(talker.audio, AudioEncoder), "a former avatar is not trained again"
-    talker.audio.fit_normalisation(sound.values[first:last])
+    talker.audio.fit_normalisation(features_of(dataset.audio, train, track.fps))
     talker.torso.start_from(dataset.torso, dataset.torso_modes)
     _fit_torso_motion(talker, dataset)
     talker.background.copy_(torch.from_numpy(dataset.background.astype(np.float32) / 255))
@@ -145,6 +142,12 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     grown = F.max_pool3d(near, 3, 1, 1)[0, 0] > 0
     inside = torch.from_numpy(hull(dataset, centres)).reshape(grown.shape)
     talker.occupancy.start_from(grown & inside)
+
+
+def features_of(sound: AudioFeatures, frames: range, fps: float) -> FloatArray:
+    """(A, D) speech features that are heard during a range of frames."""
+    first, last = (round(frame / fps * sound.rate) for frame in (frames.start, frames.stop))
+    return sound.values[first:last]
 
 
 def know_face(talker: Talker, dataset: Dataset) -> None:

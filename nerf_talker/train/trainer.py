@@ -83,7 +83,7 @@ class Trainer(Learner):
             know_face(self.talker, self.dataset)  # the code's axes have turned
             self.average = MovingAverage(self.talker.head, self.config.ema_decay)
         given = (self.talker, self.dataset)
-        audio = fit_audio(*given, self.config.audio)
+        audio = fit_audio(*given, self.config.audio, self.prior, self.say)
         torso = fit_torso(*given, self.config.torso, self.generator, self.quiet)
         self.notes = {f"audio_{name}": value for name, value in audio.items()}
         self.notes["torso_error"] = torso

@@ -67,7 +67,7 @@ def test_a_run_kept_before_a_key_existed_goes_on(ellipse_folder, ellipse_run, ca
     header, content = kept.split("\n", 1)
     older = yaml.safe_load(content)
     older["train"]["opacity_entropy"] = older["train"]["opacity_entropy"]["weight"]
-    for later in ("distortion", "detail", "init"):
+    for later in ("distortion", "detail", "init", "motion_prior"):
         del older["train"][later]
     config.write_text(f"{header}\n{yaml.safe_dump(older, sort_keys=False)}")
     command = ["train", str(ellipse_folder), "-o", str(ellipse_run), "-c", "smoke", "--quiet"]
