@@ -33,6 +33,9 @@ from nerf_talker.types import AudioFeatures, FrameTrack
 WEIGHTS = (0.01, 0.1, 1.0)
 """What a frame of others may count of an own one."""
 
+# Standard errors by which the error of held-out frames must fall. None lets chance choose among the
+# weights; a whole one refuses most priors that do help a clip of ten seconds.
+CLEARLY = 0.5
 # Deviations of the target below which another's component is not brought up to the target's.
 LEAST_SPREAD = 0.3
 
@@ -162,8 +165,8 @@ def fit_with_prior(
 ) -> tuple[Tensor, PriorChoice]:
     """Fit an encoder to own frames and to those of others as far as they help.
 
-    They count as help where the error of held-out frames falls by more than one standard error
-    over the folds (Breiman et al. 1984), or chance would choose among the weights.
+    They help where the error of held-out frames falls by more than :data:`CLEARLY` standard errors
+    over the folds, after the rule of Breiman et al. (1984).
 
     Args:
         encoder: Its memory, weights and bias are set.
@@ -190,7 +193,7 @@ def fit_with_prior(
     without, joined = errors(alone[0]), errors(tried[best][0])
     saved = without - joined
     doubt = float(saved.std()) / len(saved) ** 0.5 if len(saved) > 1 else 0.0
-    weight = best if float(saved.mean()) > doubt else 0.0
+    weight = best if float(saved.mean()) > CLEARLY * doubt else 0.0
     held_out, state = tried[weight] if weight else alone
     encoder.load_state_dict(state)
     return held_out, PriorChoice(weight, float(without.mean()), float(joined.mean()))
