@@ -19,6 +19,8 @@ WIDTH = 0.25
 # Directions of the remembered frames' likeness below this share of the largest are rounding.
 LEAST_SHARE = 1e-7
 SAMPLED = 500  # frames whose distances to all tell the median
+# Frames of other speakers that are remembered at most; more cost much time and tell no more.
+LENT = 500
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ def fit_kernel(
     (Nystroem's method, Williams and Seeger 2001), but all frames are learned from.
 
     Rows of other speakers are learned from too, each counting ``weight`` of an own one, about their
-    own speaker's mean: they tell how mouths move with speech, never where this one rests. They are
-    remembered where own frames leave room.
+    own speaker's mean: they tell how mouths move with speech, never where this one rests. Up to
+    500 are remembered where own frames leave room; all are learned from.
 
     Args:
         encoder: Its memory, weights and bias are set.
@@ -82,7 +84,7 @@ def fit_kernel(
     Returns:
         (N, C) codes of each frame as predicted from the frames far from it, before any gain.
     """
-    room = len(encoder.memory) - len(windows)
+    room = min(len(encoder.memory) - len(windows), LENT)
     remembered = _remember(encoder, torch.cat([windows, *_spread(others, room)]))
     values, vectors = torch.linalg.eigh(encoder.likeness(remembered)[:, : len(remembered)].double())
     kept = values > LEAST_SHARE * values[-1]
