@@ -97,6 +97,9 @@ class Objective:
         condition = self._augment(talker.condition(driving))
         bounds = talker.occupancy.bounds()
         rays = pixel_rays(talker.camera, driving.camera_to_head, batch.pixels, batch.frame, bounds)
+        if config.exchange:
+            condition, rows = self._exchanged(condition, batch)
+            rays = dataclasses.replace(rays, frame=rows)
         jitter = self._uniform(len(rays))
         with torch.autocast(self.device.type, autocast, enabled=autocast is not None):
             out = render_rays(
@@ -142,7 +145,7 @@ class Objective:
             found["distortion"] = (spread, config.distortion.at(step))
         weight = config.gate_sparsity.at(step)
         if weight:
-            inside = torch.stack([batch.lower, ~batch.lower], -1)
+            inside = torch.stack([batch.speaks, batch.looks], -1)
             paid = gate_sparsity(out.features, out.opacity, inside.float())
             found["gate_sparsity"] = (paid.mean(), weight)
         return found
@@ -176,6 +179,28 @@ class Objective:
             colours = self._uniform(count, 3).repeat_interleave(size * size, 0)
             behind = torch.cat([behind[: -batch.patch_pixels()], colours])
         return behind
+
+    def _exchanged(
+        self, condition: HeadCondition, batch: PixelBatch
+    ) -> tuple[HeadCondition, Tensor]:
+        """What a ray hears, and (N,) rows of it: away from a part of the face, of another frame.
+
+        What looks the same with every other frame's blink learns not to listen to blinks; so no
+        blink moves the hair's outline, whatever the clip's blinks happen to go with.
+        """
+        count = len(condition.mouth)
+        shift = torch.randint(1, max(count, 2), (1,), generator=self.generator)
+        other = ((torch.arange(count) + shift) % count).to(self.device, non_blocking=True)
+        mouth, expression = condition.mouth, condition.expression
+        # Four groups of rows: all of the frame's own, another mouth, another expression, both.
+        heard = HeadCondition(
+            torch.cat([mouth, mouth[other]]).repeat(2, 1),
+            torch.cat([expression.repeat(2, 1), expression[other].repeat(2, 1)]),
+            condition.appearance.repeat(4, 1),
+        )
+        drawn = self._uniform(len(batch)) < self.config.exchange
+        group = (drawn & ~batch.speaks).long() + 2 * (drawn & ~batch.looks).long()
+        return heard, batch.frame + count * group
 
     def _uniform(self, *shape: int) -> Tensor:
         """Random numbers in [0, 1), drawn here and sent to the device, which is not waited for."""

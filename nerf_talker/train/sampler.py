@@ -56,7 +56,8 @@ class PixelBatch:
         rgb: (N, 3) colour in [0, 1].
         alpha: (N,) head matte in [0, 1].
         face: (N,) bool, pixels drawn from the face or mouth box.
-        lower: (N,) bool, pixels inside the box of the lower face.
+        speaks: (N,) bool, pixels from below the eyes down: what a mouth may change.
+        looks: (N,) bool, pixels of the face above its lower part: what lids and brows may change.
         patches: P and S, when the last P * S * S pixels are P square patches, row by row.
     """
 
@@ -66,7 +67,8 @@ class PixelBatch:
     rgb: Tensor
     alpha: Tensor
     face: Tensor
-    lower: Tensor
+    speaks: Tensor
+    looks: Tensor
     patches: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
@@ -105,7 +107,7 @@ class PixelSampler:
         self.train = train[dataset.track.valid[train]]
         self.size = size = dataset.manifest.size
         found = region_boxes(dataset, self.train)
-        self.lower = found["lower"]
+        self.parts = np.stack([found["eyes"], found["lower"], found["face"]])
         whole = np.broadcast_to(np.asarray([0, 0, size, size]), (len(self.train), 4))
         boxes = [found["head"], found["face"], found["mouth"], whole, found["eyes"], found["hair"]]
         # (6, F, 4) top, left, bottom, right of head, face, mouth, whole picture, eyes and hair.
@@ -172,8 +174,9 @@ class PixelSampler:
     ) -> PixelBatch:
         frames = self.train[chosen]
         rgb, alpha = self.pictures.at(frames[frame], pixels)
-        low = self.lower[chosen[frame]]
-        lower = ((pixels >= low[:, :2]) & (pixels < low[:, 2:])).all(1)
+        parts = self.parts[:, chosen[frame]]
+        _, lower, whole = ((pixels >= parts[..., :2]) & (pixels < parts[..., 2:])).all(-1)
+        speaks = pixels[:, 0] >= parts[0, :, 2]
         return PixelBatch(
             torch.from_numpy(frames),
             torch.from_numpy(frame),
@@ -181,5 +184,6 @@ class PixelSampler:
             rgb,
             alpha,
             torch.from_numpy(face),
-            torch.from_numpy(lower),
+            torch.from_numpy(speaks),
+            torch.from_numpy(whole & ~lower),
         )

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from nerf_talker.field.head import HeadCondition
 from nerf_talker.train.config import Term, TrainConfig
 from nerf_talker.train.curves import Curves
 from nerf_talker.train.error_map import CELLS, ErrorMap
 from nerf_talker.train.pictures import Pictures
+from nerf_talker.train.regions import region_boxes
 from nerf_talker.train.sampler import PixelSampler, SamplerConfig
 from nerf_talker.types import RenderOutput
 from tests.train.runs import QUICK, rows, trainer
@@ -88,13 +90,19 @@ def test_pictures_that_do_not_fit_stay_on_disk(ellipse):
     assert not pictures.keep_on(torch.device("cpu"))
 
 
-def test_the_lower_face_is_told_from_the_rest(ellipse, generator):
+def test_a_mouth_may_change_what_lies_below_the_eyes_and_lids_the_upper_face(ellipse, generator):
     sampler = PixelSampler(SamplerConfig(rays=3000, frames=8), ellipse)
     batch = sampler.draw(generator)
-    low = sampler.lower[np.searchsorted(sampler.train, batch.frames[batch.frame].numpy())]
+    rows = batch.frames[batch.frame].numpy()
+    boxes = region_boxes(ellipse, rows)
     pixels = batch.pixels.numpy()
-    inside = ((pixels >= low[:, :2]) & (pixels < low[:, 2:])).all(1)
-    assert np.array_equal(batch.lower.numpy(), inside) and 0.05 < inside.mean() < 0.95
+
+    def within(name):
+        return ((pixels >= boxes[name][:, :2]) & (pixels < boxes[name][:, 2:])).all(1)
+
+    assert np.array_equal(batch.speaks.numpy(), pixels[:, 0] >= boxes["eyes"][:, 2])
+    assert np.array_equal(batch.looks.numpy(), within("face") & ~within("lower"))
+    assert 0 < batch.looks.float().mean() < 1 and 0 < batch.speaks.float().mean() < 1
 
 
 def test_a_term_comes_in_slowly():
@@ -117,7 +125,8 @@ def test_a_term_with_a_weight_goes_down(ellipse, tmp_path, name):
 def test_gates_pay_in_the_other_half_of_the_face(ellipse, tmp_path):
     made = trainer(ellipse, tmp_path / "run", **QUICK, gate_sparsity=1.0)
     batch = made.sampler.draw(made.generator, 4)
-    batch = dataclasses.replace(batch, lower=torch.tensor([True, True, False, False]))
+    lower = torch.tensor([True, True, False, False])
+    batch = dataclasses.replace(batch, speaks=lower, looks=~lower)
     gates = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     seen = torch.ones(4)
     out = RenderOutput(torch.zeros(4, 3), seen, seen, gates, 4)
@@ -125,6 +134,21 @@ def test_gates_pay_in_the_other_half_of_the_face(ellipse, tmp_path):
     assert (float(paid), weight) == (0.5, 1.0)
     right = dataclasses.replace(out, features=gates[[0, 0, 1, 1]])
     assert float(made.objective._ray_terms(right, batch, 0)["gate_sparsity"][0]) == 0
+
+
+def test_rays_hear_another_frame_away_from_their_part_of_the_face(ellipse, tmp_path):
+    made = trainer(ellipse, tmp_path / "run", **QUICK)
+    batch = made.sampler.draw(made.generator, 400)
+    frames = len(batch.frames)
+    own = torch.arange(frames, dtype=torch.float32)[:, None]
+    heard, rows = made.objective._exchanged(HeadCondition(own, own, own), batch)
+    mouth, expression, appearance = (code[rows, 0].long() for code in vars(heard).values())
+    assert torch.equal(mouth == batch.frame, batch.speaks)
+    assert torch.equal(expression == batch.frame, batch.looks)
+    assert torch.equal(appearance, batch.frame)
+    shift = (mouth - batch.frame)[~batch.speaks] % frames
+    assert len(shift.unique()) == 1  # every other frame is as likely, so no frame is preferred
+    assert batch.speaks.any() and batch.looks.any() and not (batch.speaks & batch.looks).all()
 
 
 def test_tensorboard_gets_every_row_where_it_is_installed(ellipse, tmp_path, monkeypatch):
