@@ -2,8 +2,9 @@
 
 ``python -m tests.benchmarks.hearing`` prints a table; it needs flite and espeak-ng. Three sentences
 are said by five voices. Curves of two voices are laid over each other by their phoneme times: the
-sounds that both transcriptions share (difflib) are anchors, time runs evenly between them. Every
-other line compares a changed recording of the slt voice with the same recording unchanged.
+sounds that both transcriptions share (difflib) are anchors, time runs evenly between them; so are
+the exact curves of their transcriptions, which says how alike two voices can be heard. Every other
+line compares a changed recording of the slt voice with the same recording unchanged.
 """
 
 import itertools
@@ -15,7 +16,9 @@ import numpy as np
 import torch
 
 from nerf_talker.audio.articulation import COLUMNS, Articulation, ArticulationStream
+from nerf_talker.audio.phonetics import CURVES
 from nerf_talker.audio.pretrain.espeak import Espeak, Manner
+from nerf_talker.audio.pretrain.targets import row_targets
 from nerf_talker.audio.pretrain.voices import FLITE, flite_speaks
 from nerf_talker.audio.registry import make_extractor
 from nerf_talker.audio.sound import RATE
@@ -48,9 +51,20 @@ def shared_times(one, other):
     return np.array([(0.0, 0.0), *pairs[1:], (one.seconds, other.seconds)])
 
 
-def likeness(one, other):
+def heard_opening(utterance):
+    return opening(sound_of(utterance))
+
+
+def exact_opening(utterance):
+    """What a perfect network would say, from the times of the utterance's sounds."""
+    times = np.arange(round(utterance.seconds * 50)) / 50
+    _, curves = row_targets(utterance.letters, utterance.starts, utterance.seconds, times)
+    return curves[:, CURVES.index("opening")]
+
+
+def likeness(one, other, curve):
     """Correlation of two voices' opening curves at the times of the first."""
-    first, second = opening(sound_of(one)), opening(sound_of(other))
+    first, second = curve(one), curve(other)
     anchors = shared_times(one, other)
     times = np.interp(np.arange(len(first)) / 50, anchors[:, 0], anchors[:, 1])
     return np.corrcoef(first, np.interp(times * 50, np.arange(len(second)), second))[0, 1]
@@ -92,14 +106,16 @@ def main():
     alike = {}
     for sentence in SENTENCES:
         for (a, one), (b, other) in itertools.combinations(voices(espeak, sentence).items(), 2):
-            alike.setdefault((a, b), []).append(likeness(one, other))
-    print("| what | lip opening, correlation |\n| --- | --- |")
-    for (a, b), values in alike.items():
-        print(f"| {a} with {b} | {np.mean(values):.3f} |")
-    print(f"| mean of the {len(alike)} pairs | {np.mean(list(alike.values())):.3f} |")
+            found = [likeness(one, other, curve) for curve in (heard_opening, exact_opening)]
+            alike.setdefault((a, b), []).append(found)
+    print("| what | lip opening, correlation | exact curves |\n| --- | --- | --- |")
+    means = {f"{a} with {b}": np.mean(found, 0) for (a, b), found in alike.items()}
+    means[f"mean of the {len(alike)} pairs"] = np.mean(list(means.values()), 0)
+    for name, (heard, exact) in means.items():
+        print(f"| {name} | {heard:.3f} | {exact:.3f} |")
     sound = np.concatenate([sound_of(flite_speaks("slt", sentence)) for sentence in SENTENCES])
     for name, before, after in changes(sound):
-        print(f"| {name} | {np.corrcoef(opening(before), opening(after))[0, 1]:.3f} |")
+        print(f"| {name} | {np.corrcoef(opening(before), opening(after))[0, 1]:.3f} | |")
     streamed = ArticulationStream()
     rows = [streamed.push(sound[k : k + 800]) for k in range(0, len(sound), 800)]
     whole = Articulation().features(sound).values
