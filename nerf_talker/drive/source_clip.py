@@ -32,6 +32,7 @@ class SourceClip:
         fps: Mean frames per second.
         ticks: (F,) ascending timestamps in the stream's own unit.
         unit: Seconds per tick.
+        keys: Ascending numbers of the frames that are decoded without others.
         stray: Seconds by which a frame is shown before or after its place at an even rate, at most.
         tags: How its colours are coded.
     """
@@ -42,6 +43,7 @@ class SourceClip:
     fps: float
     ticks: tuple[int, ...]
     unit: float
+    keys: tuple[int, ...]
     stray: float
     tags: ColourTags
 
@@ -67,20 +69,21 @@ class SourceClip:
                     raise InputError(f"{path}: has no pictures; give {wanted}")
                 stream = container.streams.video[0]
                 unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
-                stamps = [
-                    packet.dts if packet.pts is None else packet.pts
-                    for packet in container.demux(stream)
-                    if packet.size
-                ]
-                ticks = tuple(sorted({stamp for stamp in stamps if stamp is not None}))
+                stamps: dict[int, bool] = {}
+                for packet in container.demux(stream):
+                    stamp = packet.dts if packet.pts is None else packet.pts
+                    if packet.size and stamp is not None:
+                        stamps[stamp] = bool(packet.is_keyframe)
+                ticks = tuple(sorted(stamps))
                 tags = ColourTags.of(stream)
             first = next(_decoded(path, None))
         except (av.FFmpegError, StopIteration, TypeError) as error:
             reason = getattr(error, "strerror", None) or "no frame in it"
             raise InputError(f"{path}: cannot be read ({reason}); give {wanted}") from None
         fps, stray = _even_rate([(tick - ticks[0]) * unit for tick in ticks], rate)
+        keys = tuple(number for number, tick in enumerate(ticks) if stamps[tick])
         height, width = upright(*first).shape[:2]
-        return cls(path, width, height, fps, ticks or (0,), unit, stray, tags)
+        return cls(path, width, height, fps, ticks or (0,), unit, keys, stray, tags)
 
     def __len__(self) -> int:
         return len(self.ticks)

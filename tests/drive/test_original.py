@@ -65,25 +65,27 @@ def test_another_scene_of_that_size_is_refused(avatar, ellipse, tmp_path, capsys
         check_original(avatar, open_original(avatar, black), black)
 
 
-@pytest.mark.parametrize(("cut", "is_refused"), [(0, False), (2, False), (45, True), (80, True)])
-def test_a_video_that_begins_elsewhere_is_refused(
-    avatar,
-    tmp_path,
-    monkeypatch,
-    cut,
-    is_refused,
-):
-    shown = list(wandering(260))
-    path = write_pictures(tmp_path / "o.mkv", shown[cut : cut + 170])
+def small(pictures):
+    import cv2
+
+    return np.stack([cv2.resize(p[WINDOW], (64, 64)).astype(np.float32) / 255 for p in pictures])
+
+
+def render_as(monkeypatch, pictures, solid=None):
+    """Let the avatar look like ``pictures`` of the video it was made of, its head at ``solid``."""
+    solid = np.ones((64, 64), bool) if solid is None else solid
 
     def rendered(_, original, numbers):
-        """As an avatar without fault would be that was made of the whole."""
-        import cv2
-
-        small = [cv2.resize(shown[n][WINDOW], (64, 64)).astype(float) for n in numbers]
-        return likeness._normalised(small)
+        return small([pictures[n] for n in numbers]), np.repeat(solid[None], len(numbers), 0)
 
     monkeypatch.setattr(likeness, "_rendered", rendered)
+
+
+@pytest.mark.parametrize(("cut", "is_refused"), [(0, False), (2, False), (45, True), (80, True)])
+def test_a_video_that_begins_elsewhere_is_refused(avatar, tmp_path, monkeypatch, cut, is_refused):
+    shown = list(wandering(260))
+    path = write_pictures(tmp_path / "o.mkv", shown[cut : cut + 170])
+    render_as(monkeypatch, shown)
     original = open_original(avatar, path)
     assert original.crop == CROP
     if not is_refused:
@@ -91,3 +93,43 @@ def test_a_video_that_begins_elsewhere_is_refused(
         return
     with pytest.raises(InputError, match=r"moves otherwise .* nothing cut off its beginning"):
         check_original(avatar, original, path)
+
+
+def test_what_moves_behind_the_head_is_no_other_motion(avatar, tmp_path, monkeypatch):
+    away = np.hypot(*np.mgrid[-32:32, -32:32])
+    calm = 0.1 * np.sin(np.arange(170) / 9)  # of a still head
+    rows, columns = np.mgrid[:300, :320]
+    heads = 90 * np.exp(-((columns - 168) ** 2 + (rows - 150) ** 2) / 4000)
+    shown = [np.repeat((heads * (1 + c) + 40)[..., None], 3, 2).astype(np.uint8) for c in calm]
+    filmed = [picture.copy() for picture in shown]
+    for number, picture in enumerate(filmed):
+        picture[:, 40 + number % 3 * 15 : 60 + number % 3 * 15] += 60  # a person walks past
+    path = write_pictures(tmp_path / "o.mkv", filmed)
+    render_as(monkeypatch, shown, away < 18)
+    check_original(avatar, open_original(avatar, path), path)
+
+
+def test_an_avatar_hardly_trained_is_not_asked_how_it_moves(avatar, tmp_path, monkeypatch):
+    shown = list(wandering(170))
+    path = write_pictures(tmp_path / "o.mkv", shown)
+    rows, columns = np.mgrid[:300, :320]
+    blurred = np.mean(shown, 0) + 90 * (np.hypot(rows - 200, columns - 168) < 40)[..., None]
+    render_as(monkeypatch, [blurred.clip(0, 255)] * 170)
+    check_original(avatar, open_original(avatar, path), path)
+
+
+def test_instants_are_read_where_that_is_fast(avatar, tmp_path):
+    import av
+
+    found = {}
+    for gop in (10, 100):
+        path = tmp_path / f"{gop}.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25, options={"g": f"{gop}"})
+            stream.height, stream.width, stream.pix_fmt = 300, 320, "yuv420p"
+            for picture in wandering(60):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(None))
+        found[gop] = likeness._instants(open_original(avatar, path))
+    assert found[10] == [0, 10, 20, 30, 40, 50]
+    assert found[100][0] == 0 and len(found[100]) == 8 and found[100][-1] == 59
