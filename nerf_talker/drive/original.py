@@ -58,8 +58,9 @@ class Original:
 
     def places(self, numbers: Sequence[int]) -> Tensor:
         """Places among ``poses``, with fractions, of frames of the video."""
-        seconds = torch.tensor([self.clip.seconds(number) for number in numbers]) - self.start
-        return (seconds * self.poses.fps).clamp(0, len(self.poses) - 1)
+        seconds = [self.clip.seconds(number) - self.start for number in numbers]
+        places = torch.tensor(seconds, dtype=torch.float64) * self.poses.fps
+        return places.clamp(0, len(self.poses) - 1)
 
     def motion(self, numbers: Sequence[int]) -> Driving:
         """Driving without a mouth at frames of the video."""

@@ -36,7 +36,7 @@ def poses_at_rate(poses: Tensor, fps: float, wanted: float) -> Tensor:
     places = _instants(len(poses), fps, wanted)
     low = places.floor().long()
     high = (low + 1).clamp(max=len(poses) - 1)
-    return _rigid(_mixed(poses[low], poses[high], places - low))
+    return _rigid(_mixed(poses[low], poses[high], (places - low).to(poses)))
 
 
 def between(poses: Driving, places: Tensor) -> Driving:
@@ -65,7 +65,7 @@ def _instants(count: int, fps: float, wanted: float) -> Tensor:
     """Places, with fractions, among ``count`` frames at ``fps`` of frames at ``wanted``."""
     frames = int((count - 1) * wanted / fps + 1e-6) + 1
     places = np.arange(frames) * (fps / wanted)
-    return torch.from_numpy(places.clip(0, count - 1)).float()
+    return torch.from_numpy(places.clip(0, count - 1))
 
 
 def _mixed(one: Tensor, other: Tensor, part: Tensor) -> Tensor:

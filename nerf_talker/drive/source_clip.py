@@ -80,7 +80,7 @@ class SourceClip:
         except (av.FFmpegError, StopIteration, TypeError) as error:
             reason = getattr(error, "strerror", None) or "no frame in it"
             raise InputError(f"{path}: cannot be read ({reason}); give {wanted}") from None
-        fps, stray = _even_rate([(tick - ticks[0]) * unit for tick in ticks], rate)
+        fps, stray = _even_rate([(tick - ticks[0]) * unit for tick in ticks], rate, unit)
         keys = tuple(number for number, tick in enumerate(ticks) if stamps[tick])
         height, width = upright(*first).shape[:2]
         return cls(path, width, height, fps, ticks or (0,), unit, keys, stray, tags)
@@ -176,10 +176,11 @@ class SourceClip:
                 return
 
 
-def _even_rate(times: list[float], stated: float) -> tuple[float, float]:
+def _even_rate(times: list[float], stated: float, unit: float) -> tuple[float, float]:
     """Frames per second, and how far frames of those times stray from it, seconds.
 
-    The rate that the file states holds where it is theirs; else it is measured.
+    The rate that the file states holds where it is theirs but for rounding to the ``unit``; else it
+    is measured.
     """
     if len(times) < 2:
         return stated or 25.0, 0.0
@@ -188,7 +189,7 @@ def _even_rate(times: list[float], stated: float) -> tuple[float, float]:
     strays = {
         rate: float(np.abs(frames / rate - times).max()) for rate in (stated, measured) if rate
     }
-    fits = stated and strays[stated] <= max(strays[measured], _ROUNDED)
+    fits = stated and strays[stated] <= max(strays[measured], _ROUNDED, unit)
     rate = stated if fits else measured
     return rate, strays[rate]
 

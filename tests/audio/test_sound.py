@@ -94,8 +94,16 @@ def test_a_joined_file_may_change_its_rate(tmp_path):
         assert np.abs(np.fft.rfft(heard)).argmax() == pytest.approx(220, abs=1)
 
 
-def encoded(path, codec, seconds=3, rate=44100, tags=None):
+def encoded(path, codec, seconds=3, rate=44100, tags=None, moved=lambda at: at):
+    """A file's bytes; ``moved`` gives the seconds of a packet anew, or None to leave it out."""
     import av
+
+    def write(packets):
+        for packet in packets:
+            at = moved(float(packet.pts * packet.time_base))
+            if at is not None:
+                packet.pts = packet.dts = round(at / packet.time_base)
+                made.mux(packet)
 
     noise = np.random.default_rng(0).standard_normal(seconds * rate)
     samples = (noise * np.linspace(100, 9000, len(noise))).clip(-32768, 32767).astype(np.int16)
@@ -106,8 +114,8 @@ def encoded(path, codec, seconds=3, rate=44100, tags=None):
             frame = av.AudioFrame.from_ndarray(samples[None, at : at + 1152], "s16", "mono")
             frame.sample_rate, frame.pts = rate, at
             for part in resampler.resample(frame):
-                made.mux(stream.encode(part))
-        made.mux(stream.encode(None))
+                write(stream.encode(part))
+        write(stream.encode(None))
     return path.read_bytes()
 
 
@@ -155,3 +163,30 @@ def test_a_sound_a_little_shorter_than_it_says_is_read(tmp_path):
     content = encoded(tmp_path / "a.mp3", "mp3", tags={"write_xing": "0"})
     (tmp_path / "a.mp3").write_bytes(content[: len(content) // 2])
     assert len(read_sound(tmp_path / "a.mp3")) == pytest.approx(24000, abs=1000)
+
+
+@pytest.mark.parametrize(
+    "moved", [lambda at: at + 2, lambda at: None if 1 < at < 2 else at], ids=["late", "with a gap"]
+)
+@pytest.mark.parametrize("codec", ["flac", "pcm_s16le"])
+def test_a_sound_that_begins_late_or_pauses_is_not_cut(tmp_path, codec, moved):
+    content = encoded(tmp_path / "a.mka", codec, moved=moved)
+    assert 31000 < len(read_sound(tmp_path / "a.mka")) < 49000
+    (tmp_path / "b.mka").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="is cut off"):
+        read_sound(tmp_path / "b.mka")
+
+
+def test_a_length_that_was_guessed_is_no_promise(tmp_path):
+    encoded(tmp_path / "a.mka", "mp3", seconds=6, tags={"live": "1"})
+    assert len(read_sound(tmp_path / "a.mka")) == pytest.approx(96000, abs=2000)
+
+
+@pytest.mark.parametrize("rate", [0, 1000, 88200 * 4])
+def test_a_whole_wav_with_a_wrong_byte_rate_is_not_cut(tmp_path, rate):
+    path = tmp_path / "a.wav"
+    write_wav(path, tone(2.0))
+    content = path.read_bytes()
+    assert content[12:16] == b"fmt "
+    path.write_bytes(content[:28] + rate.to_bytes(4, "little") + content[32:])
+    assert len(read_sound(path)) == 32000
