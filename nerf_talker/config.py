@@ -5,6 +5,7 @@ A YAML file may name a ``parent`` (a path beside it) and then holds only its dif
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,5 +72,32 @@ def validate(model: type[ModelT], content: dict[str, Any], source: str) -> Model
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise ConfigError(f"{source}: {key}: {what}") from None
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{source}: {key}: unknown key") from None
+        value = first["input"]
+        found = "" if isinstance(value, (dict, list)) else f"found {value!r}, "
+        raise ConfigError(f"{source}: {key}: {found}{_wanted(first)}") from None
+
+
+def validate_options(model: type[ModelT], given: dict[str, Any]) -> ModelT:
+    """Options of the command line, by their names with underscores, as a ``model``.
+
+    Raises:
+        ConfigError: A value is refused; the option and the value are named.
+    """
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option, value = str(first["loc"][0]).replace("_", "-"), first["input"]
+        shown = f"{value:g}" if isinstance(value, float) else value
+        raise ConfigError(f"--{option} {shown}: {_wanted(first)}") from None
+
+
+def _wanted(error: Any) -> str:
+    """What should stand in the place of a value that pydantic refused."""
+    value = error["input"]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "should be a finite number"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return said.replace("Input should", "should", 1)

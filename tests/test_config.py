@@ -29,7 +29,8 @@ def test_a_variant_is_its_difference_from_its_parent(tmp_path):
     ("text", "said"),
     [
         ("train: {stepz: 1}", "train.stepz: unknown key"),
-        ("train: {steps: many}", "train.steps"),
+        ("train: {steps: many}", "train.steps: found 'many', should be a valid integer"),
+        ("train: {poses: {focal: true}}", "train.poses: focal learns with the poses"),
         ("[1, 2]", "mapping"),
         ("a: [", "not a YAML file"),
         ("parent: missing.yaml", "no such configuration"),

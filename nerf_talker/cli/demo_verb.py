@@ -51,6 +51,9 @@ class Demo:
 
     def run(self) -> int:
         """Do every step that is not done, print where the results lie."""
+        from nerf_talker.data.synthetic import check_sample
+
+        check_sample(self.seconds, self.size)
         begun = time.perf_counter()
         self.root.mkdir(parents=True, exist_ok=True)
         self._remember_options()

@@ -65,7 +65,7 @@ class Arguments:
 def run(argv: list[str]) -> int:
     """Run the verb with the arguments after its name; returns the exit code."""
     given = tyro.cli(Arguments, args=argv, prog="nerf-talker preprocess")
-    from nerf_talker.config import validate
+    from nerf_talker.config import validate_options
     from nerf_talker.preprocess.options import PreprocessOptions
     from nerf_talker.preprocess.pipeline import preprocess
 
@@ -86,7 +86,7 @@ def run(argv: list[str]) -> int:
         "models": given.models,
         "quiet": given.quiet,
     }
-    options = validate(PreprocessOptions, choices, "preprocess")
+    options = validate_options(PreprocessOptions, choices)
     manifest = preprocess(given.clip, given.out, options)
     if given.quiet:
         return 0

@@ -110,7 +110,7 @@ class MotionArguments:
         Raises:
             NerfTalkerError: One of the files cannot be used, or an option would do nothing.
         """
-        from nerf_talker.config import validate
+        from nerf_talker.config import validate_options
         from nerf_talker.drive.motion.choices import MotionChoices, chosen_source, usual_eyes
         from nerf_talker.drive.motion.driving_file import FileSource, write_driving
 
@@ -118,7 +118,7 @@ class MotionArguments:
         given = {name: getattr(self, name) for name in names}
         brought = is_pasted or self.driving is not None or self.drive_video is not None
         given["eyes"] = self.eyes or usual_eyes(brought)
-        choices = validate(MotionChoices, given, "render")
+        choices = validate_options(MotionChoices, given)
         if is_pasted:
             self._refuse_pinned(avatar)
         from_file = self.driving is not None

@@ -72,7 +72,7 @@ def render_sample(
     Raises:
         InputError: A size or a length that cannot be drawn.
     """
-    _check(seconds, size)
+    check_sample(seconds, size)
     performance, scene = perform(seconds, seed), Scene(size)
     chosen = list(range(len(performance))) if frames is None else frames
     return Sample(performance, scene, list(_pictures(scene, performance, chosen)), chosen)
@@ -105,7 +105,7 @@ def write_sample(
     """
     from tqdm import tqdm
 
-    _check(seconds, size)
+    check_sample(seconds, size)
     folder.mkdir(parents=True, exist_ok=True)
     paths = SamplePaths(folder / "sample.mp4", folder / "sample_truth.npz")
     performance, scene = perform(seconds, seed), Scene(size)
@@ -123,7 +123,12 @@ def write_sample(
     return paths
 
 
-def _check(seconds: float, size: int) -> None:
+def check_sample(seconds: float, size: int) -> None:
+    """Refuse a length or a size that cannot be drawn.
+
+    Raises:
+        InputError: What is wrong with it.
+    """
     if not _MIN_SIZE <= size <= _MAX_SIZE or size % 2:
         raise InputError(
             f"sample clip: size {size} is not an even number from {_MIN_SIZE} to {_MAX_SIZE}; "
