@@ -32,10 +32,8 @@ def pixel_rays(
     """
     down, right = (pixels.to(box.dtype) + 0.5).unbind(-1)
     across, along = right - camera.centre[0], down - camera.centre[1]
-    slopes = torch.stack([across / camera.focal, along / camera.focal], -1)
-    if zoom is not None:
-        slopes = slopes / zoom
-    in_camera = torch.cat([slopes, torch.ones_like(down)[:, None]], -1)
+    focal = camera.focal if zoom is None else camera.focal * zoom
+    in_camera = torch.stack([across / focal, along / focal, torch.ones_like(down)], -1)
     in_camera = in_camera / in_camera.norm(dim=-1, keepdim=True)
     pose = camera_to_head[frame]
     directions = (pose[:, :3, :3] @ in_camera[..., None])[..., 0]

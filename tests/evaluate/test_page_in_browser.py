@@ -47,9 +47,9 @@ addEventListener("load", async () => {
   seen.wide = canvases.map(canvas => canvas.width);
   const scrub = player.querySelector(".scrub");
   scrub.value = 30; scrub.dispatchEvent(new Event("input"));
-  await wait(() => video.currentTime > 1.1 && !video.seeking);
-  await new Promise(done => setTimeout(done, 100));
-  seen.clock = player.querySelector(".clock").textContent;
+  const clock = player.querySelector(".clock");
+  await wait(() => video.currentTime > 1.1 && !video.seeking && /frame 30/.test(clock.textContent));
+  seen.clock = clock.textContent;
   seen.time = video.currentTime;
   seen.playhead = find("figure.curve .playhead").getAttribute("x1");
   for (const [style, value] of [[".zoom", "mouth"], [".view", "wipe"]]) {
@@ -107,11 +107,23 @@ def visit(page, folder, heard):
         browser = subprocess.Popen([BROWSER, *FLAGS, *more, page.as_uri()], stderr=log)
         try:
             seen = heard.get(timeout=240)
+        except queue.Empty:
+            seen = None
         finally:
-            browser.terminate()
-            browser.wait(timeout=30)
+            stop(browser)
         log.seek(0)
-        return seen, [line for line in log if "CONSOLE" in line]
+        console = [line for line in log if "CONSOLE" in line]
+    assert seen is not None, f"the visit did not come to its end; the console holds {console}"
+    return seen, console
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="module")
