@@ -42,14 +42,17 @@ def refuse_overwriting(written: Iterable[Path | None], read: Iterable[Path | Non
 
     Args:
         written: Files to write; None for those that are not wanted.
-        read: Files to read; likewise, and so for names that are no file's.
+        read: Files to read, or an avatar's run folder; likewise, and so for names that are no
+            file's.
 
     Raises:
         InputError: A file is in both.
     """
     from nerf_talker.errors import InputError
+    from nerf_talker.train.run_folder import RunFolder
 
-    given = {path.resolve() for path in read if path is not None and path.is_file()}
+    named = [RunFolder(path).avatar if path.is_dir() else path for path in read if path is not None]
+    given = {path.resolve() for path in named if path.is_file()}
     for made in written:
         if made is not None and made.resolve() in given:
             raise InputError(f"{made}: is one of the files to read; write to another one")

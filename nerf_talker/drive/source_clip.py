@@ -19,6 +19,8 @@ _HELD_BYTES = 256e6
 _THREADED_PIXELS = 1280 * 720
 # Seconds by which frames of an even rate stray from it: files round their times.
 _ROUNDED = 1e-3
+# Seconds by which sums of times err at most.
+_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class SourceClip:
         if self.is_even:
             return round(seconds * self.fps) % len(self)
         place = seconds % (self.seconds(len(self) - 1) + 1 / self.fps)
-        return max(bisect_right(range(len(self)), place, key=self.seconds) - 1, 0)
+        shown = bisect_right(range(len(self)), place + _SAME, key=self.seconds)
+        return max(shown - 1, 0)
 
     def seconds(self, number: int) -> float:
         """When a frame is shown, after the first; at an even rate without the file's rounding."""

@@ -45,6 +45,8 @@ def test_no_file_that_is_read_is_overwritten(given, tmp_path, capsys, wrong):
     assert "is one of the files to read; write to another one" in error and error.count("\n") == 1
     exported = ["export", *given[1:], "-o", str(tmp_path / "new"), "--dump-driving"]
     assert main([*exported, str(tmp_path / "a.wav")]) == 1
+    of_folder = ["render", str(tmp_path), *given[2:], "-o", str(tmp_path / "w.mp4")]
+    assert main([*of_folder, "--dump-driving", str(tmp_path / "avatar.safetensors")]) == 1
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

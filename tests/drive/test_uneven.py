@@ -43,6 +43,7 @@ def test_times_are_read_as_they_are(uneven):
     assert not clip.is_even and clip.stray > 0.03
     assert [clip.seconds(n) for n in range(10)] == pytest.approx(np.asarray(SHOWN) / 1000)
     assert [clip.nearest(t) for t in (0, 0.03, 0.25, 0.31, 0.41)] == [0, 1, 5, 6, 9]
+    assert [clip.nearest(clip.seconds(n) - 1e-9) for n in range(1, 10)] == list(range(1, 10))
     again = SHOWN[-1] / 1000 + 1 / clip.fps
     assert clip.nearest(again + 0.15) == 4
 
