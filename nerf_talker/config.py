@@ -70,13 +70,18 @@ def validate(model: type[ModelT], content: dict[str, Any], source: str) -> Model
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{source}: {key}: unknown key") from None
-        value = first["input"]
-        found = "" if isinstance(value, (dict, list)) else f"found {value!r}, "
-        raise ConfigError(f"{source}: {key}: {found}{_wanted(first)}") from None
+        raise ConfigError(f"{source}: {refusal(error)}") from None
+
+
+def refusal(error: ValidationError) -> str:
+    """The first key or value that a model refused, by its path, and what it should be."""
+    first = error.errors()[0]
+    key = "".join(f"{part}." for part in first["loc"])[:-1]
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    value = first["input"]
+    found = "" if isinstance(value, (dict, list)) else f"found {value!r}, "
+    return (f"{key}: " if key else "") + found + _wanted(first)
 
 
 def validate_options(model: type[ModelT], given: dict[str, Any]) -> ModelT:

@@ -15,6 +15,7 @@ def run(argv: list[str]) -> int:
     """Train; see ``nerf-talker train --help``."""
     import tyro
 
+    from nerf_talker.cli.config_options import config_registry
     from nerf_talker.data.dataset import Dataset
     from nerf_talker.experiment import ExperimentConfig, completed, load_config, to_yaml
     from nerf_talker.render.talker import TalkerConfig
@@ -43,7 +44,8 @@ def run(argv: list[str]) -> int:
         talker: TalkerConfig = field(default_factory=lambda: defaults.talker)
         train: TrainConfig = field(default_factory=lambda: defaults.train)
 
-    arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker train")
+    with config_registry():
+        arguments = tyro.cli(Arguments, args=argv, prog="nerf-talker train")
     quiet = arguments.quiet or not sys.stderr.isatty()
     dataset = Dataset.open(arguments.dataset, quiet)
     folder = RunFolder(arguments.output)

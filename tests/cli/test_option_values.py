@@ -50,3 +50,23 @@ def test_of_demo_is_not_remembered(tmp_path, capsys, option, value):
     error = capsys.readouterr().err
     assert value in error and option[2:] in error and error.count("\n") == 1
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--train.steps", "-5"), "train: steps: found -5, should be greater than 0"),
+        (
+            ("--train.poses.learning-rate", "nan"),
+            "train.poses: learning_rate: found nan, should be a finite number",
+        ),
+        (("--train.poses.focal",), "train.poses: focal learns with the poses: set refine too"),
+        (("--talker.head.hidden", "x"), "--talker.head.hidden: invalid literal for int"),
+    ],
+)
+def test_of_train(tmp_path, capsys, options, said):
+    given = ["train", str(tmp_path / "none"), "-o", str(tmp_path / "made"), *options]
+    assert main(given) == 2
+    error = " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert f"Error parsing {said}" in error and "pydantic" not in error
+    assert not (tmp_path / "made").exists()
