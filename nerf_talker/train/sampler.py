@@ -17,7 +17,7 @@ from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.train.error_map import ErrorMap
 from nerf_talker.train.pictures import Pictures
-from nerf_talker.train.regions import region_boxes
+from nerf_talker.train.regions import Boxes, region_boxes
 
 
 class SamplerConfig(StrictModel):
@@ -174,9 +174,9 @@ class PixelSampler:
     ) -> PixelBatch:
         frames = self.train[chosen]
         rgb, alpha = self.pictures.at(frames[frame], pixels)
-        parts = self.parts[:, chosen[frame]]
-        _, lower, whole = ((pixels >= parts[..., :2]) & (pixels < parts[..., 2:])).all(-1)
-        speaks = pixels[:, 0] >= parts[0, :, 2]
+        eyes, lower, whole = self.parts[:, chosen[frame]]
+        speaks = pixels[:, 0] >= eyes[:, 2]
+        looks = _inside(pixels, whole) & ~_inside(pixels, lower)
         return PixelBatch(
             torch.from_numpy(frames),
             torch.from_numpy(frame),
@@ -185,5 +185,11 @@ class PixelSampler:
             alpha,
             torch.from_numpy(face),
             torch.from_numpy(speaks),
-            torch.from_numpy(whole & ~lower),
+            torch.from_numpy(looks),
         )
+
+
+def _inside(pixels: npt.NDArray[np.int64], boxes: Boxes) -> npt.NDArray[np.bool_]:
+    """(N,) which of (N, 2) pixels lie in their (N, 4) boxes."""
+    within = (pixels >= boxes[:, :2]) & (pixels < boxes[:, 2:])
+    return np.asarray(within.all(1), bool)
