@@ -145,13 +145,18 @@ def test_a_cut_file_is_refused(tmp_path, name):
             read_sound(path)
 
 
+def wav_that_says(path, seconds, place, number):
+    """A WAV of a tone with four bytes of its header replaced."""
+    write_wav(path, tone(seconds))
+    content = path.read_bytes()
+    path.write_bytes(content[:place] + number.to_bytes(4, "little") + content[place + 4 :])
+    return path
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF024, 0x7F000000])
 def test_a_wav_that_was_streamed_is_read_to_its_end(tmp_path, size):
-    path = tmp_path / "a.wav"
-    write_wav(path, tone(0.8))
-    content = path.read_bytes()
-    assert content[36:40] == b"data"
-    path.write_bytes(content[:40] + size.to_bytes(4, "little") + content[44:])
+    path = wav_that_says(tmp_path / "a.wav", 0.8, 40, size)
+    assert path.read_bytes()[36:40] == b"data"
     assert len(read_sound(path)) == 12800
 
 
@@ -184,9 +189,6 @@ def test_a_length_that_was_guessed_is_no_promise(tmp_path):
 
 @pytest.mark.parametrize("rate", [0, 1000, 88200 * 4])
 def test_a_whole_wav_with_a_wrong_byte_rate_is_not_cut(tmp_path, rate):
-    path = tmp_path / "a.wav"
-    write_wav(path, tone(2.0))
-    content = path.read_bytes()
-    assert content[12:16] == b"fmt "
-    path.write_bytes(content[:28] + rate.to_bytes(4, "little") + content[32:])
+    path = wav_that_says(tmp_path / "a.wav", 2.0, 28, rate)
+    assert path.read_bytes()[12:16] == b"fmt "
     assert len(read_sound(path)) == 32000

@@ -1,7 +1,5 @@
 """The original video is known again; another one, or one that begins elsewhere, is refused."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -10,16 +8,15 @@ from nerf_talker.drive import likeness
 from nerf_talker.drive.likeness import check_original
 from nerf_talker.drive.original import open_original
 from nerf_talker.errors import InputError
-from nerf_talker.train.avatar import load_avatar, save_avatar
+from nerf_talker.train.avatar import save_avatar
 
 from .test_drive import write_tone
-from .test_paste_back import CROP, WINDOW, write_original
+from .test_paste_back import CROP, WINDOW, cropped_avatar, write_original
 
 
 @pytest.fixture(scope="module")
 def avatar(ellipse_run):
-    made = load_avatar(ellipse_run)
-    return replace(made, metadata=made.metadata.model_copy(update={"crop": CROP}))
+    return cropped_avatar(ellipse_run)
 
 
 def write_pictures(path, pictures):

@@ -59,10 +59,15 @@ def write_original(path, dataset, rate=25, frames=HELD, shown=None):
     return path
 
 
+def cropped_avatar(run):
+    """The run's avatar, as if its clip were the crop of a larger original."""
+    made = load_avatar(run)
+    return replace(made, metadata=made.metadata.model_copy(update={"crop": CROP}))
+
+
 @pytest.fixture(scope="module")
 def avatar(ellipse_run):
-    made = load_avatar(ellipse_run)
-    return replace(made, metadata=made.metadata.model_copy(update={"crop": CROP}))
+    return cropped_avatar(ellipse_run)
 
 
 @pytest.fixture(scope="module")

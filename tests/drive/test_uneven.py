@@ -15,12 +15,12 @@ from nerf_talker.drive.resampling import between
 from nerf_talker.drive.source_clip import SourceClip
 from nerf_talker.drive.speech import render_speech
 from nerf_talker.drive.video import SpeechVideo
-from nerf_talker.train.avatar import load_avatar, save_avatar
+from nerf_talker.train.avatar import save_avatar
 
 from .media import pictures, sound_seconds, times
 from .test_drive import write_tone
 from .test_long import ends
-from .test_paste_back import CROP, write_original
+from .test_paste_back import cropped_avatar, write_original
 
 # Milliseconds of the original's frames: quick, slow, with a gap.
 SHOWN = (0, 20, 40, 73, 140, 160, 300, 320, 333, 400)
@@ -28,8 +28,7 @@ SHOWN = (0, 20, 40, 73, 140, 160, 300, 320, 333, 400)
 
 @pytest.fixture(scope="module")
 def avatar(ellipse_run):
-    made = load_avatar(ellipse_run)
-    return replace(made, metadata=made.metadata.model_copy(update={"crop": CROP}))
+    return cropped_avatar(ellipse_run)
 
 
 @pytest.fixture(scope="module")
