@@ -16,9 +16,15 @@ from nerf_talker.errors import ConfigError
 
 
 class StrictModel(BaseModel):
-    """A frozen model that refuses unknown keys and wrong types."""
+    """A frozen model that refuses unknown keys, wrong types and numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class MeasuredModel(StrictModel):
+    """A strict model of measured figures, which may be infinite: equal pictures have no noise."""
+
+    model_config = ConfigDict(allow_inf_nan=True)
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -62,6 +62,43 @@ def completed(text: str) -> str:
     return "".join(comments) + to_yaml(config)
 
 
+def added_since(text: str) -> dict[str, Any]:
+    """Keys that a kept configuration did not have yet, by their path, with their defaults today.
+
+    Args:
+        text: What a run folder's config.yaml says.
+
+    Returns:
+        Nothing where this version cannot read it.
+    """
+    try:
+        kept = yaml.safe_load(text) or {}
+        config = validate(ExperimentConfig, kept, "config.yaml")
+    except (ConfigError, yaml.YAMLError):
+        return {}
+    had = _leaves(kept)
+    return {
+        path: value
+        for path, value in _leaves(config.model_dump(mode="json")).items()
+        if not _with_all_above(path) & had.keys()
+    }
+
+
+def _with_all_above(path: str) -> set[str]:
+    """A dotted path and its beginnings: a section may have been kept as one value."""
+    parts = path.split(".")
+    return {".".join(parts[: k + 1]) for k in range(len(parts))}
+
+
+def _leaves(content: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """The values of nested mappings by their dotted paths."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        path = f"{above}{key}"
+        found |= _leaves(value, f"{path}.") if isinstance(value, dict) else {path: value}
+    return found
+
+
 def to_yaml(config: ExperimentConfig) -> str:
     """The full resolved configuration as YAML."""
     content: dict[str, Any] = config.model_dump(mode="json")

@@ -31,6 +31,8 @@ def test_a_variant_is_its_difference_from_its_parent(tmp_path):
         ("train: {stepz: 1}", "train.stepz: unknown key"),
         ("train: {steps: many}", "train.steps: found 'many', should be a valid integer"),
         ("train: {poses: {focal: true}}", "train.poses: focal learns with the poses"),
+        ("train: {grid_learning_rate: .nan}", "train.grid_learning_rate: found nan, .* finite"),
+        ("train: {net_weight_decay: .inf}", "train.net_weight_decay: found inf, .* finite"),
         ("[1, 2]", "mapping"),
         ("a: [", "not a YAML file"),
         ("parent: missing.yaml", "no such configuration"),

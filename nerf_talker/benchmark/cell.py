@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from nerf_talker.atomic import atomic_path
 from nerf_talker.benchmark.suite import ClipEntry
-from nerf_talker.config import StrictModel
+from nerf_talker.config import MeasuredModel
 from nerf_talker.errors import InputError
 from nerf_talker.evaluate import Report
 from nerf_talker.experiment import ExperimentConfig
@@ -55,7 +55,7 @@ class Cell:
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-class CellResult(StrictModel):
+class CellResult(MeasuredModel):
     """What a finished cell measured.
 
     Attributes:

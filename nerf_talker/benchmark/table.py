@@ -12,7 +12,7 @@ from nerf_talker import __version__
 from nerf_talker.benchmark.cell import Cell, CellResult, Values
 from nerf_talker.benchmark.code_version import code_digest, commit
 from nerf_talker.benchmark.suite import VideoEntry
-from nerf_talker.config import StrictModel, validate
+from nerf_talker.config import MeasuredModel, validate
 from nerf_talker.errors import InputError
 from nerf_talker.train.driving import Drive
 
@@ -22,7 +22,7 @@ TORSO = " (torso as tracked)"
 VIDEO = " (video)"
 
 
-class Statistic(StrictModel):
+class Statistic(MeasuredModel):
     """A figure over seeds; ``spread`` is the sample standard deviation, None for one seed."""
 
     mean: float
@@ -30,7 +30,7 @@ class Statistic(StrictModel):
     count: int
 
 
-class TableRow(StrictModel):
+class TableRow(MeasuredModel):
     """One row.
 
     Attributes:
@@ -49,14 +49,14 @@ class TableRow(StrictModel):
     figures: dict[str, Statistic]
 
 
-class Failure(StrictModel):
+class Failure(MeasuredModel):
     """A cell that could not be measured, and the sentence that says why."""
 
     cell: str
     sentence: str
 
 
-class Table(StrictModel):
+class Table(MeasuredModel):
     """All of ``table.json``."""
 
     suite: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 if TYPE_CHECKING:
     from nerf_talker.data.manifest import Manifest
+    from nerf_talker.train.run_folder import RunFolder
 
 
 def run(argv: list[str]) -> int:
@@ -17,7 +18,7 @@ def run(argv: list[str]) -> int:
 
     from nerf_talker.cli.config_options import config_registry
     from nerf_talker.data.dataset import Dataset
-    from nerf_talker.experiment import ExperimentConfig, completed, load_config, to_yaml
+    from nerf_talker.experiment import ExperimentConfig, load_config, to_yaml
     from nerf_talker.render.talker import TalkerConfig
     from nerf_talker.train.config import TrainConfig
     from nerf_talker.train.run_folder import RunFolder
@@ -59,7 +60,7 @@ def run(argv: list[str]) -> int:
     trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet, say)
     header = _said_of("dataset", dataset.manifest)
     header += "".join(_said_of("motion prior", other.manifest) for other in trainer.prior)
-    folder.start(header + to_yaml(settings), completed)
+    _begin(folder, header + to_yaml(settings))
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0
@@ -74,6 +75,18 @@ def run(argv: list[str]) -> int:
 def _said_of(role: str, made: "Manifest") -> str:
     """The comment by which a run remembers a dataset."""
     return f"# {role}: {made.subject}, {made.frames} frames, {made.identity()}\n"
+
+
+def _begin(folder: "RunFolder", configuration: str) -> None:
+    """Begin the run or go on with it; say what an earlier version began it without."""
+    from nerf_talker.experiment import added_since, completed
+
+    unfinished = folder.is_unfinished
+    added = added_since(folder.config.read_text(encoding="utf-8")) if unfinished else {}
+    folder.start(configuration, completed)
+    if added:
+        named = ", ".join(f"{path} {value}" for path, value in added.items())
+        say(f"begun by an earlier version, which had no {named}; the rest of the run has")
 
 
 def say(line: str) -> None:

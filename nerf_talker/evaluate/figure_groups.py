@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nerf_talker.config import StrictModel
+from nerf_talker.config import MeasuredModel
 
 
-class RegionFigures(StrictModel):
+class RegionFigures(MeasuredModel):
     """Picture figures of one region.
 
     Attributes:
@@ -29,7 +29,7 @@ class RegionFigures(StrictModel):
     activity_ratio: float | None = None
 
 
-class Regions(StrictModel):
+class Regions(MeasuredModel):
     """Picture figures by region; the regions are defined in ``evaluate/boxes.py``.
 
     Attributes:
@@ -49,7 +49,7 @@ class Regions(StrictModel):
     neck: RegionFigures = RegionFigures()
 
 
-class MotionFigures(StrictModel):
+class MotionFigures(MeasuredModel):
     """Figures of motion.
 
     Attributes:
@@ -91,7 +91,7 @@ class MotionFigures(StrictModel):
     frames_without_face_truth: int | None = None
 
 
-class StepShares(StrictModel):
+class StepShares(MeasuredModel):
     """Where the picture changes when one thing moves; shares sum to 1, null without change.
 
     Attributes:
@@ -107,7 +107,7 @@ class StepShares(StrictModel):
     elsewhere: float | None = None
 
 
-class CrossTalk(StrictModel):
+class CrossTalk(MeasuredModel):
     """What moves with what; see ``evaluate/crosstalk.py``.
 
     Attributes:
@@ -119,7 +119,7 @@ class CrossTalk(StrictModel):
     expression: StepShares
 
 
-class FrameCost(StrictModel):
+class FrameCost(MeasuredModel):
     """What one frame costs on the machine of the report; see ``evaluate/frame_cost.py``.
 
     Attributes:

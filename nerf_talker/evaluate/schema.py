@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nerf_talker.config import StrictModel
+from nerf_talker.config import MeasuredModel
 from nerf_talker.data.manifest import SplitName
 from nerf_talker.evaluate.figure_groups import CrossTalk, FrameCost, MotionFigures, Regions
 from nerf_talker.train.driving import Drive
@@ -20,7 +20,7 @@ from nerf_talker.train.driving import Drive
 SCHEMA_VERSION = 3
 
 
-class Metrics(StrictModel):
+class Metrics(MeasuredModel):
     """The figures of one row of the table; definitions are in the modules of this package.
 
     Attributes:
@@ -96,7 +96,7 @@ class Metrics(StrictModel):
     motion: MotionFigures = MotionFigures()
 
 
-class TruthFigures(StrictModel):
+class TruthFigures(MeasuredModel):
     """What the same instruments say about the true frames, to judge the rows by.
 
     Attributes:
@@ -142,7 +142,7 @@ class TruthFigures(StrictModel):
     closed_in_silence: float | None = None
 
 
-class Baselines(StrictModel):
+class Baselines(MeasuredModel):
     """Rows that cost no training.
 
     Attributes:
@@ -154,7 +154,7 @@ class Baselines(StrictModel):
     nearest_frame: Metrics
 
 
-class Speed(StrictModel):
+class Speed(MeasuredModel):
     """Frames per second inside the renderer and of the whole evaluation; seconds of making.
 
     Attributes:
@@ -172,7 +172,7 @@ class Speed(StrictModel):
     frame: FrameCost | None = None
 
 
-class ReaderInfo(StrictModel):
+class ReaderInfo(MeasuredModel):
     """The lip reader and how well it reads the truth's lip gap in these very frames.
 
     Attributes:
@@ -187,7 +187,7 @@ class ReaderInfo(StrictModel):
     track_error: float | None
 
 
-class SyncInfo(StrictModel):
+class SyncInfo(MeasuredModel):
     """Who judged sync, and its whole distance curves.
 
     Attributes:
@@ -202,7 +202,7 @@ class SyncInfo(StrictModel):
     distances: dict[str, list[float]]
 
 
-class Alignment(StrictModel):
+class Alignment(MeasuredModel):
     """How two videos were brought together; see ``evaluate/alignment.py``.
 
     Attributes:
@@ -228,7 +228,7 @@ class Alignment(StrictModel):
     notes: list[str]
 
 
-class Report(StrictModel):
+class Report(MeasuredModel):
     """All of ``report.json``; ``metrics`` is the talker's own picture, nothing pasted in.
 
     Attributes:

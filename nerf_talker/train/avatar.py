@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nerf_talker import __version__
 from nerf_talker.atomic import atomic_path
-from nerf_talker.config import StrictModel
+from nerf_talker.config import MeasuredModel
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CameraModel, CropTransform, clip_start
 from nerf_talker.errors import AvatarError, BackendError
@@ -39,7 +39,7 @@ DEFAULT_CONSENT = (
 )
 
 
-class AvatarInfo(StrictModel):
+class AvatarInfo(MeasuredModel):
     """What an avatar file says about itself.
 
     ``notes`` are figures of the training phases, and as ``clip_start`` the seconds on the clip's

@@ -46,6 +46,12 @@ class RunFolder:
         """What renders without the dataset; written when the run is complete."""
         return self.root / "avatar.safetensors"
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether training has begun and not ended."""
+        begun = self.config.is_file() and any(self.checkpoints.glob("step-*.pt"))
+        return begun and not self.avatar.is_file()
+
     def start(self, resolved: str, reads_as: Callable[[str], str] = str) -> None:
         """Make the folder and remember its configuration.
 

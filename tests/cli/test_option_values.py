@@ -60,6 +60,10 @@ def test_of_demo_is_not_remembered(tmp_path, capsys, option, value):
             ("--train.poses.learning-rate", "nan"),
             "train.poses: learning_rate: found nan, should be a finite number",
         ),
+        (
+            ("--train.net-weight-decay", "inf"),
+            "train: net_weight_decay: found inf, should be a finite number",
+        ),
         (("--train.poses.focal",), "train.poses: focal learns with the poses: set refine too"),
         (("--talker.head.hidden", "x"), "--talker.head.hidden: invalid literal for int"),
     ],

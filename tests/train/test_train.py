@@ -76,6 +76,25 @@ def test_a_run_kept_before_a_key_existed_goes_on(ellipse_folder, ellipse_run, ca
     assert config.read_text() == kept
 
 
+def test_an_unfinished_run_says_what_is_new_to_it(ellipse_folder, ellipse_run, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(ellipse_run, run)
+    folder = RunFolder(run)
+    folder.avatar.unlink()
+    header, content = folder.config.read_text().split("\n", 1)
+    older = yaml.safe_load(content)
+    older["train"]["opacity_entropy"] = older["train"]["opacity_entropy"]["weight"]
+    del older["train"]["exchange"], older["train"]["detail"]["ssim"]
+    folder.config.write_text(f"{header}\n{yaml.safe_dump(older, sort_keys=False)}")
+    command = ["train", str(ellipse_folder), "-o", str(run), "-c", "smoke", "--quiet"]
+    assert main(command) == 0
+    said = "had no train.detail.ssim.weight 0.0, train.detail.ssim.start 0, "
+    said += "train.detail.ssim.ramp 0, train.exchange 1.0; the rest"
+    assert said in capsys.readouterr().err
+    assert main(command) == 0, "now it says all of them, and is finished"
+    assert "earlier version" not in capsys.readouterr().err
+
+
 def test_wrong_usage_and_bad_config(ellipse_folder, tmp_path, capsys):
     out = ["-o", str(tmp_path / "run")]
     assert main(["train", str(ellipse_folder), *out, "--train.no-such-key", "1"]) == 2
