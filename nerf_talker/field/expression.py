@@ -15,6 +15,9 @@ from nerf_talker.types import BoolArray, FloatArray
 BROWS_AND_BLINKS = (1, 2, 3, 4, 5, 9, 10)
 LOOK_DOWN, LOOK_IN, LOOK_OUT, LOOK_UP = (11, 12), (13, 14), (15, 16), (17, 18)
 WIDTH = len(BROWS_AND_BLINKS) + 2
+LIDS = (5, 6)
+"""Columns of the blinks."""
+
 LIMIT = 3.0
 
 
@@ -46,6 +49,11 @@ class ExpressionScale(nn.Module):
         self.mean.copy_(values.mean(0))
         # A channel that never moves must stay silent instead of amplifying detector noise.
         self.scale.copy_(values.std(0, unbiased=False).clamp_min(0.02))
+        # Eyes are shut so seldom that three deviations are a half-shut one: a head that is told no
+        # more shows lids and eyeball at once.
+        lids = list(LIDS)
+        reach = (values[:, lids].amax(0) - self.mean[lids]) / LIMIT
+        self.scale[lids] = torch.maximum(self.scale[lids], reach)
 
     def forward(self, expression: Tensor) -> Tensor:
         """(T, 9) standardised from (T, 9) raw."""

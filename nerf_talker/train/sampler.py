@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
+from nerf_talker.train.balance import BalancedFrames
 from nerf_talker.train.error_map import ErrorMap
 from nerf_talker.train.pictures import Pictures
 from nerf_talker.train.regions import Boxes, region_boxes
@@ -23,15 +24,17 @@ from nerf_talker.train.regions import Boxes, region_boxes
 class SamplerConfig(StrictModel):
     """Rays of a step, and the share of them in each region; what is left falls anywhere.
 
-    ``errors`` is the share that falls where the frame's running error is large.
+    ``errors`` is the share that falls where the frame's running error is large. ``balanced`` is the
+    share of the frames that are drawn evenly over how far eyes are shut and lips are open.
     """
 
     rays: int = Field(default=4096, gt=0)
     frames: int = Field(default=32, gt=0)
+    balanced: float = Field(default=0.25, ge=0, le=1)
     head: float = Field(default=0.27, ge=0)
-    face: float = Field(default=0.48, ge=0)
+    face: float = Field(default=0.43, ge=0)
     mouth: float = Field(default=0.2, ge=0)
-    eyes: float = Field(default=0.0, ge=0)
+    eyes: float = Field(default=0.05, ge=0)
     hair: float = Field(default=0.0, ge=0)
     errors: float = Field(default=0.0, ge=0)
 
@@ -112,6 +115,7 @@ class PixelSampler:
         boxes = [found["head"], found["face"], found["mouth"], whole, found["eyes"], found["hair"]]
         # (6, F, 4) top, left, bottom, right of head, face, mouth, whole picture, eyes and hair.
         self.boxes = np.stack(boxes).astype(np.int64)
+        self.balance = BalancedFrames.of(dataset, self.train)
         self.errors = ErrorMap(len(self.train), size) if config.errors else None
 
     def shares(self) -> Tensor:
@@ -129,6 +133,8 @@ class PixelSampler:
         config = self.config
         count = rays or config.rays
         chosen = torch.randint(len(self.train), (config.frames,), generator=generator).numpy()
+        balanced = round(config.balanced * config.frames)
+        chosen[:balanced] = self.balance.draw(balanced, generator)
         frame = torch.randint(config.frames, (count,), generator=generator).numpy()
         region = torch.multinomial(self.shares(), count, True, generator=generator).numpy()
         place = torch.rand(count, 2, generator=generator).numpy()

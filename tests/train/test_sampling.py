@@ -56,7 +56,7 @@ def test_errors_draw_rays_to_where_they_are(generator):
 def test_the_error_map_learns_in_a_run_only_where_asked(ellipse, tmp_path):
     plain = trainer(ellipse, tmp_path / "plain", **QUICK)
     assert plain.sampler.errors is None
-    shares = {"rays": 512, "frames": 4, "head": 0.2, "face": 0.3, "errors": 0.3}
+    shares = {"rays": 512, "frames": 4, "head": 0.2, "face": 0.25, "errors": 0.3}
     made = trainer(ellipse, tmp_path / "run", **QUICK, sampler=shares)
     before = made.sampler.errors.values.clone()
     made._take_step()
