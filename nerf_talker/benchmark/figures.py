@@ -50,6 +50,7 @@ FIGURES = (
     Figure("lipgap_corr", "lip corr", 3, "up", 0.5),
     Figure("lipgap_lag_frames", "lip lag", 1, 0.0),
     Figure("lipgap_std_ratio", "lip std", 2, 1.0, 0.5),
+    Figure("motion.lid_corr", "lid corr", 3, "up", 0.5),
     Figure("sync_offset_frames", "expert lag", 1, 0.0),
     Figure("sync_confidence", "expert conf", 2, "up", 0.5),
     Figure("sync_distance", "expert dist", 2, "down", 0.5),

@@ -65,6 +65,7 @@ class MotionFigures(MeasuredModel):
         acceleration_ratio: RMS acceleration of the head over the truth's; above 1 shakes.
         acceleration_error: RMS difference of the accelerations, pixels per frame^2 at 512.
         movement_ratio: RMS movement of the head over the truth's; 0 is a frozen head.
+        lid_corr: Correlation of how open the eyes are with the truth's, where the truth's shut.
         blinks_per_minute: Of the prediction.
         blink_seconds: Mean length of a blink of the prediction.
         closed_in_silence: Share of silent frames in which the prediction's lips are closed.
@@ -84,6 +85,7 @@ class MotionFigures(MeasuredModel):
     acceleration_ratio: float | None = None
     acceleration_error: float | None = None
     movement_ratio: float | None = None
+    lid_corr: float | None = None
     blinks_per_minute: float | None = None
     blink_seconds: float | None = None
     closed_in_silence: float | None = None

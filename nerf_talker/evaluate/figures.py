@@ -17,6 +17,7 @@ from nerf_talker.evaluate.film_figures import (
 from nerf_talker.evaluate.lips import Series, correlation, lag_curve, std_ratio
 from nerf_talker.evaluate.metrics.activity import activity_ratio
 from nerf_talker.evaluate.metrics.blendshape_error import LOWER, UPPER, blendshape_error
+from nerf_talker.evaluate.metrics.blinks import lid_correlation
 from nerf_talker.evaluate.metrics.frechet import fid, kid
 from nerf_talker.evaluate.metrics.head_pose import pose_error
 from nerf_talker.evaluate.metrics.identity import cosine
@@ -123,6 +124,7 @@ def _motion(film: Film, scene: Scene) -> MotionFigures:
         acceleration_ratio=steady.acceleration_ratio,
         acceleration_error=steady.acceleration_error,
         movement_ratio=steady.movement_ratio,
+        lid_corr=lid_correlation(points, true),
         **live_figures(film, scene),
         frames_without_face_pred=without_face(film, scene),
         frames_without_face_truth=without_face(scene.truth, scene),

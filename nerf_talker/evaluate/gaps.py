@@ -119,6 +119,8 @@ def _of_motion(figure: str) -> str:
         return "the landmarks come without blendshape scores"
     if figure == "closed_in_silence":
         return "fewer than five silent frames show a face"
+    if figure == "lid_corr":
+        return "too few frames with a face, or the truth's eyes never shut, or the row's never move"
     if figure == "blink_seconds":
         return "no blink was seen"
     if figure == "blinks_per_minute":

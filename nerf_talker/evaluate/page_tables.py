@@ -24,7 +24,8 @@ MOTION_TITLES = {
     "head_pose_error_deg": "head pose error, degrees ↓",
     "acceleration_ratio": "head acceleration / truth → 1",
     "acceleration_error": "acceleration error, px/frame² at 512 ↓",
-    "movement_ratio": "head movement / truth → 1", "blinks_per_minute": "blinks a minute",
+    "movement_ratio": "head movement / truth → 1", "lid_corr": "openness of the eyes, corr ↑",
+    "blinks_per_minute": "blinks a minute",
     "blink_seconds": "blink length, s", "closed_in_silence": "lips closed in silence",
     "frames_without_face_pred": "frames without a face",
 }  # fmt: skip

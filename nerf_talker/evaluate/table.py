@@ -40,6 +40,7 @@ PICTURE = (
     Column("lipgap_corr", "lip corr ↑", 2),
     Column("lipgap_lag_frames", "lag → 0", 0),
     Column("lipgap_std_ratio", "std → 1", 2),
+    Column("motion.lid_corr", "lid corr ↑", 2),
 )
 EXPERT = (
     Column("sync_offset_frames", "expert lag → 0", 0),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nerf_talker.evaluate.metrics.blendshape_error import LOWER, UPPER, blendshape_error
-from nerf_talker.evaluate.metrics.blinks import blinks, eye_openness
+from nerf_talker.evaluate.metrics.blinks import blinks, eye_openness, lid_correlation
 from nerf_talker.evaluate.metrics.head_pose import pose_error
 from nerf_talker.evaluate.metrics.identity import NOSE_TIP, PLACES, SIDE, cosine, face_crop
 from nerf_talker.evaluate.metrics.landmark_distance import FACE, eye_distance, landmark_distance
@@ -128,6 +128,22 @@ def test_blinks_are_counted_and_timed(head):
     assert blinks(np.ones(250), FPS).seconds is None and blinks(np.ones(250), FPS).per_minute == 0
     assert blinks(np.ones(20), FPS) is None
     assert np.isnan(eye_openness(np.full((3, 478, 3), np.nan))).all()
+
+
+def test_eyes_that_do_not_shut_are_told_by_their_correlation(head):
+    noise = 0.01 * np.random.default_rng(0).random(250)
+    truth = 1 - noise
+    truth[[50, 51, 52, 130, 131, 200, 201]] = 0.2
+    half, never = 1 - 0.4 * (1 - truth), np.where(truth < 0.5, 1, truth)
+
+    def against(openness):
+        return lid_correlation(lids(head, openness), lids(head, truth))
+
+    assert against(truth) == pytest.approx(1)
+    assert against(half) == pytest.approx(1), "how far is told by the blinks that are counted"
+    assert against(never + noise[::-1]) < 0.3
+    assert against(np.ones(250)) is None
+    assert lid_correlation(lids(head, truth), lids(head, never)) is None
 
 
 def test_lips_closed_in_silence():

@@ -17,7 +17,7 @@ PERFECT = {
     "activity_ratio": 1, "lmd_eyes": 0, "f_lmd": 0, "blendshape_error_upper": 0,
     "blendshape_error_lower": 0, "lve_mm": 0, "lve_squared_mm2": 0, "fdd_mm": 0, "fdd_abs_mm": 0,
     "head_pose_error_deg": 0, "acceleration_ratio": 1, "acceleration_error": 0,
-    "movement_ratio": 1, "mouth_face_sharpness": 1,
+    "movement_ratio": 1, "lid_corr": 1, "mouth_face_sharpness": 1,
 }  # fmt: skip
 
 

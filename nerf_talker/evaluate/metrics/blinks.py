@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nerf_talker.evaluate.lips import correlation
+
 Series = npt.NDArray[np.float64]
 
 EYES = (
@@ -45,6 +47,20 @@ def eye_openness(landmarks: npt.NDArray[np.floating]) -> Series:
     known = ratio[np.isfinite(ratio)]
     wide = float(np.quantile(known, 0.9)) if known.size else 0.0
     return np.asarray(ratio / wide if wide > 1e-9 else np.full(len(ratio), np.nan))
+
+
+def lid_correlation(
+    predicted: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]
+) -> float | None:
+    """Correlation of the eyes' openness in (T, 478, 2 or 3) landmarks with the truth's.
+
+    None where the truth's eyes never shut, for then trackers' noise is all that there is, and
+    where the predicted ones never move.
+    """
+    true = eye_openness(truth)
+    if not (true < SHUT).any():
+        return None
+    return correlation(eye_openness(predicted), true)
 
 
 def blinks(openness: Series, fps: float) -> Blinks | None:
