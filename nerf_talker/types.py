@@ -10,7 +10,9 @@ Images are (H, W, 3), float in [0, 1] sRGB or uint8. ``x_to_y`` names every tran
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -191,11 +193,15 @@ class AudioFeatures:
 
     def windows(self, times: npt.ArrayLike, width: int) -> FloatArray:
         """(T, width, D) windows centred on (T,) ``times`` in seconds, zero-padded outside."""
-        centre = np.round((np.asarray(times, np.float64) - self.offset) * self.rate).astype(int)
-        rows = centre[:, None] + np.arange(width)[None] - width // 2
+        rows = self.window_rows(times, width)
         inside = (rows >= 0) & (rows < len(self.values))
         picked = self.values[np.clip(rows, 0, len(self.values) - 1)]
         return np.where(inside[..., None], picked, 0.0).astype(np.float32)
+
+    def window_rows(self, times: npt.ArrayLike, width: int) -> npt.NDArray[np.int64]:
+        """(T, width) rows of the windows centred on (T,) ``times``, some outside the sound."""
+        centre = np.round((np.asarray(times, np.float64) - self.offset) * self.rate)
+        return centre.astype(np.int64)[:, None] + np.arange(width) - width // 2
 
 
 @dataclass(frozen=True)
@@ -211,6 +217,7 @@ class Driving:
         appearance: (T,) int64 index of the appearance code.
         fps: Frames per second.
         torso_bend: (T, K) coefficients of the torso's modes, or None for a torso that is not bent.
+        code: (T, C) mouth code where it is known already, before sound and landmarks; or None.
     """
 
     audio: Tensor | None
@@ -221,43 +228,25 @@ class Driving:
     appearance: Tensor
     fps: float
     torso_bend: Tensor | None = None
+    code: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.expression.shape[0])
 
     def select(self, rows: Tensor | list[int] | slice) -> Driving:
         """The same driving restricted to ``rows`` of its T frames."""
-
-        def pick(value: Tensor | None) -> Tensor | None:
-            return None if value is None else value[rows]
-
-        return Driving(
-            pick(self.audio),
-            pick(self.landmarks),
-            self.expression[rows],
-            self.camera_to_head[rows],
-            self.torso_motion[rows],
-            self.appearance[rows],
-            self.fps,
-            pick(self.torso_bend),
-        )
+        return self._each(lambda value: value[rows])
 
     def to(self, device: torch.device | str) -> Driving:
         """The same driving on another device."""
+        return self._each(lambda value: value.to(device))
 
-        def move(value: Tensor | None) -> Tensor | None:
-            return None if value is None else value.to(device)
-
-        return Driving(
-            move(self.audio),
-            move(self.landmarks),
-            self.expression.to(device),
-            self.camera_to_head.to(device),
-            self.torso_motion.to(device),
-            self.appearance.to(device),
-            self.fps,
-            move(self.torso_bend),
-        )
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Driving:
+        """The same driving with every tensor changed."""
+        changed: dict[str, Any] = {
+            name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,8 @@ def _rendered(
 ) -> tuple[FloatArray, BoolArray]:
     """(N, W, W, 3) pictures of the avatar at frames of the video; (N, W, W) where its head is."""
     talker = avatar.talker
-    closed = talker.mouth.landmarks(talker.audio.closed.expand(len(numbers), -1))
-    driving = replace(original.motion(numbers), landmarks=closed.cpu())
-    driving = driving.to(talker.background.device)
+    driving = original.motion(numbers).to(talker.background.device)
+    driving = replace(driving, code=talker.audio.closed.expand(len(numbers), -1))
     frames = list(PortraitRenderer(talker, size=WIDTH).frames(driving))
     solid = np.stack([frame.head_opacity for frame in frames]) > SOLID
     return np.stack([frame.rgb for frame in frames]), solid

@@ -71,11 +71,17 @@ class SpeechSource:
 
     @torch.no_grad()
     def chunk(self, start: int, stop: int) -> Driving:
-        """Sound windows, the mouth's landmarks and replayed motion of frames [start, stop)."""
+        """Sound windows, the mouth and replayed motion of frames [start, stop).
+
+        The mouth comes as landmarks, or as a code where the talker knows no landmarks.
+        """
         windows = torch.from_numpy(self.features.windows(np.arange(start, stop) / self.fps, WINDOW))
         audio, mouth = self.talker.audio, self.talker.mouth
         device = audio.mean.device
         codes = audio(windows.to(device)).clamp(-mouth.limit, mouth.limit)
         speech = self.openness[start:stop, None].to(device)
-        landmarks = mouth.landmarks(speech * codes + (1 - speech) * audio.closed)
-        return replace(replayed(self.poses, windows, start), landmarks=landmarks.cpu())
+        codes = speech * codes + (1 - speech) * audio.closed
+        driving = replayed(self.poses, windows, start)
+        if self.talker.learns_from == "audio":
+            return replace(driving, code=codes.cpu())
+        return replace(driving, landmarks=mouth.landmarks(codes).cpu())

@@ -102,6 +102,7 @@ def evaluate(
         AvatarError: No avatar there, or one that cannot be loaded or rendered.
         DatasetError: The dataset is missing, damaged or has no frame in the split.
         InputError: The report folder cannot be made, or there is no folder ``options.models``.
+        ConfigError: Landmarks are to drive a mouth that learned from the sound.
     """
     path = find_avatar(avatar_or_run)
     data = Dataset.open(dataset, quiet=options.quiet)
@@ -109,11 +110,13 @@ def evaluate(
     if not len(frames):
         raise DatasetError(f"{dataset}: split '{options.split}' holds no frames; choose another")
     avatar = load_avatar(path, "cuda" if torch.cuda.is_available() else "cpu")
-    if options.drive == "audio" and avatar.metadata.extractor != data.audio.extractor:
+    if options.drive == "landmarks":
+        avatar.talker.need_landmarks("--drive landmarks")
+    elif avatar.metadata.extractor != data.audio.extractor:
+        cure = "" if avatar.talker.learns_from == "audio" else ", or use --drive landmarks"
         raise AvatarError(
             f"{path}: trained on the speech features '{avatar.metadata.extractor}', but {dataset} "
-            f"holds '{data.audio.extractor}'; evaluate on the dataset it was trained on, or use "
-            "--drive landmarks"
+            f"holds '{data.audio.extractor}'; evaluate on the dataset it was trained on{cure}"
         )
     kept = KeptFrames(report_dir, path, data, options.drive)
     rendered = render_frames(avatar.talker, data, kept.missing(frames), options.drive)

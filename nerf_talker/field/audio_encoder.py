@@ -42,11 +42,33 @@ def standardised(windows: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     return ((windows - mean) / scale).clamp(-LIMIT, LIMIT)
 
 
-class AudioEncoder(nn.Module):
-    """(T, 30, D) feature windows to (T, C) mouth codes."""
+class Listener(nn.Module):
+    """What hears speech features in deviations from the mean of the training speaker."""
 
     mean: Tensor
     scale: Tensor
+
+    def __init__(self, features: int) -> None:
+        """A listener of D ``features``, who knows no speaker yet."""
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
+
+    @torch.no_grad()
+    def fit_normalisation(self, features: FloatArray) -> None:
+        """Store mean and deviation of (A, D) features of the training speaker."""
+        mean, scale = speaker_statistics(features)
+        self.mean.copy_(mean)
+        self.scale.copy_(scale)
+
+    def normalise(self, windows: Tensor) -> Tensor:
+        """Standardised to the training speaker and held to +-4 deviations."""
+        return standardised(windows, self.mean, self.scale)
+
+
+class AudioEncoder(Listener):
+    """(T, 30, D) feature windows to (T, C) mouth codes."""
+
     gain: Tensor
     closed: Tensor
     level: Tensor
@@ -66,11 +88,9 @@ class AudioEncoder(nn.Module):
             features: D, width of the speech features.
             codes: C, components of the mouth code.
         """
-        super().__init__()
+        super().__init__(features)
         shapes = min(SHAPES, features)
         directions = min(DIRECTIONS, TAP_COUNT * shapes)
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("scale", torch.ones(features))
         self.register_buffer("gain", torch.ones(codes))
         # The code of the identity's closed mouth, and the level of its speech in decibels of full
         # scale, infinite while unknown: what silence and other loudness are brought to.
@@ -83,17 +103,6 @@ class AudioEncoder(nn.Module):
         self.register_buffer("memory", torch.zeros(config.memory, directions))
         self.register_buffer("weights", torch.zeros(config.memory, codes))
         self.register_buffer("bias", torch.zeros(codes))
-
-    @torch.no_grad()
-    def fit_normalisation(self, features: FloatArray) -> None:
-        """Store mean and deviation of (A, D) features of the training speaker."""
-        mean, scale = speaker_statistics(features)
-        self.mean.copy_(mean)
-        self.scale.copy_(scale)
-
-    def normalise(self, windows: Tensor) -> Tensor:
-        """Standardised to the training speaker and held to +-4 deviations."""
-        return standardised(windows, self.mean, self.scale)
 
     def forward(self, windows: Tensor) -> Tensor:
         """(T, C) mouth code of (T, 30, D) raw feature windows centred on each frame."""

@@ -21,12 +21,15 @@ def inner_gap(landmarks: Tensor) -> Tensor:
     return (landmarks[:, upper] - landmarks[:, lower]).norm(dim=-1)
 
 
+def narrowest(gap: Tensor) -> Tensor:
+    """Rows of (T,) gaps between the lips in which the mouth is closed."""
+    return gap.argsort()[: max(round(CLOSED_SHARE * len(gap)), 1)]
+
+
 @torch.no_grad()
 def closed_code(mouth: MouthCode, codes: Tensor) -> Tensor:
     """(C,) mean of the (T, C) codes with the narrowest gap between the lips."""
-    gap = inner_gap(mouth.landmarks(codes))
-    count = max(round(CLOSED_SHARE * len(codes)), 1)
-    return codes[gap.argsort()[:count]].mean(0)
+    return codes[narrowest(inner_gap(mouth.landmarks(codes)))].mean(0)
 
 
 @torch.no_grad()

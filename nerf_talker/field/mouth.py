@@ -6,6 +6,8 @@ to the range seen in training, so that an unseen pose of the lips never streaks.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -20,10 +22,16 @@ MOUTH_POINTS = LIPS + JAW
 
 
 class MouthCodeConfig(StrictModel):
-    """``components`` of the code, and the ``limit`` in standard deviations it is held to."""
+    """``components`` of the code, and the ``limit`` in standard deviations it is held to.
+
+    ``source`` is what the head learns the code from: ``landmarks``, whose code the audio encoder
+    then predicts, or ``sound``, through a network that learns with the head by the colour alone.
+    Landmarks cannot move the lips then.
+    """
 
     components: int = 16
     limit: float = 3.5
+    source: Literal["landmarks", "sound"] = "landmarks"
 
 
 class MouthCode(nn.Module):

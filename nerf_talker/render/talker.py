@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
+from nerf_talker.errors import ConfigError
+from nerf_talker.field.audio_attention import JointEncoder
 from nerf_talker.field.audio_encoder import AudioEncoder, AudioEncoderConfig
 from nerf_talker.field.audio_network import AudioNetwork
 from nerf_talker.field.expression import WIDTH as EXPRESSION_WIDTH
@@ -72,10 +75,13 @@ class Talker(nn.Module):
         self.head = field(config.head, codes, EXPRESSION_WIDTH, subject.box, subject.mouth_region)
         self.mouth = MouthCode(config.mouth)
         self.expression = ExpressionScale()
-        self.audio: AudioEncoder | AudioNetwork = AudioEncoder(
-            config.audio, subject.audio_features, codes
-        )
         self.torso = TorsoField(config.torso, subject.camera.width)
+        # After all that is drawn at random, so that both kinds start from the same head and torso.
+        self.audio: AudioEncoder | AudioNetwork | JointEncoder
+        if config.mouth.source == "sound":
+            self.audio = JointEncoder(subject.audio_features, codes, config.mouth.limit)
+        else:
+            self.audio = AudioEncoder(config.audio, subject.audio_features, codes)
         self.occupancy = OccupancyGrid(config.occupancy, subject.box.clone())
         # Row 0 is the neutral code of every frame that was not trained on.
         self.appearance = nn.Embedding(subject.frames + 1, config.head.appearance, padding_idx=0)
@@ -83,8 +89,32 @@ class Talker(nn.Module):
         shape = (subject.camera.height, subject.camera.width, 3)
         self.register_buffer("background", torch.zeros(shape))
 
+    @property
+    def learns_from(self) -> Literal["landmarks", "audio"]:
+        """What of a frame gives the head its mouth code in training."""
+        return "audio" if self.config.mouth.source == "sound" else "landmarks"
+
+    def learned(self) -> nn.Module:
+        """What the colour teaches, appearance codes aside: the head, and what hears for it."""
+        if self.learns_from == "landmarks":
+            return self.head
+        return nn.ModuleDict({"head": self.head, "audio": self.audio})
+
+    def need_landmarks(self, what: str) -> None:
+        """Refuse ``what`` moves the lips by landmarks where the head knows nothing of them.
+
+        Raises:
+            ConfigError: The mouth code was learned from the sound.
+        """
+        if self.learns_from == "audio":
+            raise ConfigError(
+                f"{what}: needs lips that landmarks move, but this avatar's learned from the sound "
+                "alone (talker.mouth.source: sound); leave it out, or use an avatar trained with "
+                "talker.mouth.source: landmarks"
+            )
+
     def condition(self, driving: Driving) -> HeadCondition:
-        """What drives the head: landmarks where given, else the sound."""
+        """What drives the head: a known code, landmarks where given, else the sound."""
         return HeadCondition(
             self.mouth_code(driving),
             self.expression(driving.expression),
@@ -112,12 +142,16 @@ class Talker(nn.Module):
         return colour * alpha[:, None] + background * (1 - alpha[:, None])
 
     def mouth_code(self, driving: Driving) -> Tensor:
-        """(T, C) mouth code from the driving's landmarks, or from its sound.
+        """(T, C) mouth code that the driving knows, or of its landmarks, or of its sound.
 
         Raises:
-            ValueError: The driving has neither.
+            ValueError: The driving has none of them.
+            ConfigError: It has landmarks for a mouth that learned from the sound.
         """
+        if driving.code is not None:
+            return driving.code
         if driving.landmarks is not None:
+            self.need_landmarks("driving by landmarks")
             return self.mouth(driving.landmarks)
         if driving.audio is None:
             raise ValueError("driving has neither landmarks nor audio")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,8 +20,10 @@ from nerf_talker.audio.quality import speech_level
 from nerf_talker.audio.sound import RATE, read_sound
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import DatasetFiles
+from nerf_talker.field.audio_attention import JointEncoder
 from nerf_talker.field.audio_encoder import AudioEncoder
-from nerf_talker.field.closed_mouth import closed_code
+from nerf_talker.field.closed_mouth import closed_code, inner_gap, narrowest
+from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.render.talker import Talker
 from nerf_talker.train.config import AudioPhaseConfig
 from nerf_talker.train.driving import dataset_driving
@@ -77,14 +80,17 @@ def fit_audio(
         ``fold_correlation`` of the first component within the training range, the notes of
         :class:`~nerf_talker.train.motion_prior.PriorChoice` where there is a prior, and, where the
         validation range has enough frames, ``val_correlation`` and ``val_error`` (mean square of
-        standardised codes, weighted by how far they move the lips).
+        standardised codes, weighted by how far they move the lips). Nothing for an encoder that
+        learns with the head, of which only the speech level is found here.
     """
     encoder = talker.audio
+    encoder.level.fill_(_level(dataset))
+    if isinstance(encoder, JointEncoder):
+        return {}
     assert isinstance(encoder, AudioEncoder), "a former avatar's network is not trained again"
     train = pairs(talker, dataset, dataset.manifest.range("train"))
     truth = train.codes[train.valid]
     encoder.closed.copy_(closed_code(talker.mouth, truth))
-    encoder.level.fill_(_level(dataset))
     weight = talker.mouth.scale / talker.mouth.scale.sum()
     own, said = Rows(train.windows[train.valid], truth), {}
     if prior:
@@ -104,6 +110,22 @@ def fit_audio(
     error = (predicted - truth).square() @ weight
     correlation = _correlations(predicted, truth)
     return said | {"val_error": float(error.mean()), "val_correlation": float(correlation[0])}
+
+
+@torch.no_grad()
+def close_mouth(talker: Talker, dataset: Dataset) -> None:
+    """Tell an encoder that learned with the head what it says of closed lips.
+
+    Its code is the mean over the training frames that the closed mouth of landmarks is taken from.
+    """
+    if not isinstance(talker.audio, JointEncoder):
+        return
+    train = np.asarray(dataset.manifest.range("train"))
+    seen = train[dataset.track.valid[train]]
+    landmarks = dataset.track.canonical_landmarks[seen][:, list(MOUTH_POINTS)]
+    closed = seen[narrowest(inner_gap(torch.from_numpy(landmarks))).numpy()]
+    heard = dataset_driving(dataset, closed.tolist(), "audio").to(talker.background.device)
+    talker.audio.closed.copy_(talker.mouth_code(heard).mean(0))
 
 
 def _level(dataset: Dataset) -> float:

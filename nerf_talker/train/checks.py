@@ -5,12 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.errors import TrainingError
+from nerf_talker.errors import ConfigError, TrainingError
+from nerf_talker.render.talker import TalkerConfig
+from nerf_talker.train.config import TrainConfig
 
 LEAST_CONTRAST = 2.0
 """Standard deviation in grey levels below which a picture shows nothing."""
 
 LOOKED_AT = 8
+
+
+def check_parts(talker: TalkerConfig, train: TrainConfig) -> None:
+    """Refuse settings that mean nothing to a mouth code that is learned from the sound.
+
+    Raises:
+        ConfigError: The setting.
+    """
+    if talker.mouth.source != "sound":
+        return
+    given = {
+        "talker.head.conditioners: landmarks": "landmarks" in talker.head.conditioners,
+        "train.lip_consistency": train.lip_consistency.weight > 0,
+        "train.motion_prior": bool(train.motion_prior),
+        "train.init": train.init is not None,
+    }
+    for setting, is_given in given.items():
+        if is_given:
+            raise ConfigError(
+                f"{setting}: needs a mouth code of landmarks, but talker.mouth.source is sound; "
+                "leave one of both out"
+            )
 
 
 def check_dataset(dataset: Dataset) -> None:

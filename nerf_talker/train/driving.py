@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.field.audio_encoder import WINDOW
@@ -48,3 +49,24 @@ def dataset_driving(dataset: Dataset, frames: Sequence[int], drive: Drive) -> Dr
         track.fps,
         torch.from_numpy(dataset.torso_bend[rows]),
     )
+
+
+class SoundWindows:
+    """Feature windows of a dataset's frames, cut when asked for: all hold each row thirty times."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        """Of all frames, on the CPU until :meth:`move`."""
+        sound, frames = dataset.audio, np.arange(dataset.manifest.frames)
+        rows = sound.window_rows(frames / dataset.track.fps, WINDOW)
+        # One row more than the sound has, of zeros: what windows hold outside it.
+        inside = (rows >= 0) & (rows < len(sound.values))
+        self.rows = torch.from_numpy(np.where(inside, rows, len(sound.values)))
+        self.values = torch.from_numpy(np.pad(sound.values, ((0, 1), (0, 0))))
+
+    def move(self, device: torch.device) -> None:
+        """To the training device."""
+        self.rows, self.values = self.rows.to(device), self.values.to(device)
+
+    def of(self, frames: Tensor) -> Tensor:
+        """(T, 30, D) windows of (T,) frames, those of :func:`dataset_driving`."""
+        return self.values[self.rows[frames]]

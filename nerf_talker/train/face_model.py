@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.field.expression import upper_face
-from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.render.talker import Talker
+from nerf_talker.train.driving import dataset_driving
 from nerf_talker.types import Driving
 
 # Of the ridge, per frame: codes are standardised, and one that a clip lacks must not run away.
@@ -57,13 +56,10 @@ def fit_face_model(talker: Talker, dataset: Dataset) -> FaceModel:
     """Ridge regression on the training frames that show a face."""
     rows = np.asarray(dataset.manifest.range("train"))
     rows = rows[dataset.track.valid[rows]]
-    device = talker.background.device
     points = torch.from_numpy(dataset.track.canonical_landmarks[rows]).double()
     scores = torch.from_numpy(dataset.track.blendshapes[rows]).double()
-    expression = torch.from_numpy(upper_face(dataset.track.blendshapes[rows])).to(device)
-    mouth = points[:, list(MOUTH_POINTS)].float().to(device)
-    parts = [talker.mouth(mouth), talker.expression(expression)]
-    design = torch.cat([torch.ones(len(rows), 1), *(part.cpu() for part in parts)], 1).double()
+    driving = dataset_driving(dataset, rows.tolist(), talker.learns_from)
+    design = design_rows(talker, driving).double()
     penalty = RIDGE * len(rows) * torch.eye(design.shape[1], dtype=torch.float64)
     penalty[0, 0] = 0
     targets = torch.cat([points.flatten(1), scores], 1)

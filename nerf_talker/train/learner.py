@@ -15,7 +15,7 @@ from nerf_talker.losses.perceptual import SMALLEST
 from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.talker import Talker, TalkerConfig
 from nerf_talker.train import guard
-from nerf_talker.train.checks import check_dataset
+from nerf_talker.train.checks import check_dataset, check_parts
 from nerf_talker.train.config import TrainConfig
 from nerf_talker.train.ema import MovingAverage
 from nerf_talker.train.motion_prior import open_prior
@@ -62,8 +62,10 @@ class Learner:
         Raises:
             TrainingError: The dataset, or one of the motion prior, cannot be trained on.
             DatasetError: The motion prior names a folder that is no whole dataset.
-            ConfigError: The motion prior does not fit the dataset, or names a clip twice.
+            ConfigError: The motion prior does not fit the dataset, or names a clip twice; or a
+                setting does not go with where the mouth code comes from.
         """
+        check_parts(talker, train)
         check_dataset(dataset)
         self.prior = open_prior(train.motion_prior, dataset)
         self.dataset, self.run, self.config = dataset, run, train
@@ -88,7 +90,7 @@ class Learner:
             self.talker, self.dataset, self.config, self.generator, self.device
         )
         self.optimiser = head_optimiser(self.talker, self.config)
-        self.average = MovingAverage(self.talker.head, self.config.ema_decay)
+        self.average = MovingAverage(self.talker.learned(), self.config.ema_decay)
         self.refinement = self._refinement() if self.config.poses.refine else None
         native = self.sizes.render.backend == "native"
         self.budget = SampleBudget.where_it_helps(self.device) if native else None
@@ -217,7 +219,7 @@ class Learner:
         rays = max(int(refinement.config.rays * self.share), 1)
         batch = self._sent(self.sampler.draw(self.generator, rays))
         behind = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
-        driving = self.objective.driving.select(batch.frames)
+        driving = self.objective.driven(batch.frames)
         refinement.learn(self.talker, driving, batch, behind, self.processes, self.rate * decay)
 
     def check_weights(self) -> None:

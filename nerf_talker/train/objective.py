@@ -26,7 +26,7 @@ from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
 from nerf_talker.train.config import TrainConfig
 from nerf_talker.train.detail import DetailTerms
-from nerf_talker.train.driving import dataset_driving
+from nerf_talker.train.driving import SoundWindows, dataset_driving
 from nerf_talker.train.pose_deltas import PoseDeltas
 from nerf_talker.train.sampler import PixelBatch
 from nerf_talker.types import Driving, RenderOutput
@@ -72,13 +72,23 @@ class Objective:
         self.talker, self.config, self.generator = talker, config, generator
         self.device = device
         self.driving = dataset_driving(dataset, range(dataset.manifest.frames), "landmarks")
+        self.sound = SoundWindows(dataset) if talker.learns_from == "audio" else None
         self.rest = torch.from_numpy(dataset.mean_shape[list(LIPS)])
         self.detail = DetailTerms(config.detail, device)
 
     def move(self) -> None:
         """To the training device."""
         self.driving = self.driving.to(self.device)
+        if self.sound is not None:
+            self.sound.move(self.device)
         self.rest = self.rest.to(self.device)
+
+    def driven(self, frames: Tensor) -> Driving:
+        """Driving of (T,) frames by what the head learns from."""
+        driving = self.driving.select(frames)
+        if self.sound is None:
+            return driving
+        return dataclasses.replace(driving, audio=self.sound.of(frames), landmarks=None)
 
     def __call__(
         self,
@@ -90,7 +100,7 @@ class Objective:
     ) -> Losses:
         """The losses of a batch at ``step``, with refined poses where there are some."""
         config, talker = self.config, self.talker
-        driving = self.driving.select(batch.frames)
+        driving = self.driven(batch.frames)
         if poses is not None:
             refined = poses.refined(driving.camera_to_head, batch.frames).detach()
             driving = dataclasses.replace(driving, camera_to_head=refined)

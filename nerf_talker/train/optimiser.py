@@ -14,7 +14,7 @@ from nerf_talker.train.config import TrainConfig
 def head_optimiser(talker: Talker, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW on tables, nets and appearance codes, each with a rate of its own."""
     tables = talker.head.tables()
-    nets = [p for p in talker.head.parameters() if all(p is not table for table in tables)]
+    nets = [p for p in talker.learned().parameters() if all(p is not table for table in tables)]
     groups = [
         {"params": tables, "lr": config.grid_learning_rate, "weight_decay": 0.0},
         {"params": nets, "lr": config.net_learning_rate},

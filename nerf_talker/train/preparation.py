@@ -9,7 +9,6 @@ from torch import Tensor
 
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.errors import TrainingError
-from nerf_talker.field.audio_encoder import AudioEncoder
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.geometry.mesh import CHIN, LIPS
 from nerf_talker.render.talker import Subject, Talker
@@ -129,7 +128,6 @@ def fit_statistics(talker: Talker, dataset: Dataset) -> None:
     talker.mouth.fit(track.canonical_landmarks[rows][:, list(MOUTH_POINTS)], valid)
     know_face(talker, dataset)
     talker.expression.fit(track.blendshapes[rows], valid)
-    assert isinstance(talker.audio, AudioEncoder), "a former avatar is not trained again"
     talker.audio.fit_normalisation(features_of(dataset.audio, train, track.fps))
     talker.torso.start_from(dataset.torso, dataset.torso_modes)
     _fit_torso_motion(talker, dataset)

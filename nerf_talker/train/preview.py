@@ -13,7 +13,7 @@ def write_preview(learner: Learner) -> None:
     """Render the validation range's middle frame from its sound, beside the truth."""
     val = learner.dataset.manifest.range("val")
     frame = val[len(val) // 2]
-    with learner.average.applied(learner.talker.head):
+    with learner.average.applied(learner.talker.learned()):
         renderer = PortraitRenderer(learner.talker, learner.autocast)
         driving = dataset_driving(learner.dataset, [frame], "audio").to(learner.device)
         picture = next(renderer.frames(driving)).rgb

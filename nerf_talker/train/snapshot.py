@@ -121,7 +121,7 @@ def _restore_generator(learner: Learner, state: dict[str, Any]) -> None:
 
 def save_best(learner: Learner) -> None:
     """Keep the talker with its averaged weights, which scored best so far."""
-    with learner.average.applied(learner.talker.head):
+    with learner.average.applied(learner.talker.learned()):
         state = {"step": learner.step, "talker": learner.talker.state_dict()}
         state["focal"] = learner.talker.camera.focal
         save_checkpoint(learner.run.checkpoints / BEST, state)

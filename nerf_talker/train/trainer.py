@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from nerf_talker.errors import TrainingError
 from nerf_talker.train import guard
-from nerf_talker.train.audio_phase import fit_audio
+from nerf_talker.train.audio_phase import close_mouth, fit_audio
 from nerf_talker.train.avatar import describe, reference_poses, save_avatar
 from nerf_talker.train.checkpoint import latest_checkpoint, remove_unfinished
 from nerf_talker.train.curves import Curves
@@ -46,7 +46,8 @@ class Trainer(Learner):
         """
         self._begun = time.perf_counter()
         self._curves: Curves | None = None
-        self._validation = Validation.where_possible(self.dataset, self.config.unmix)
+        drive = self.talker.learns_from
+        self._validation = Validation.where_possible(self.dataset, self.config.unmix, drive)
         with StopSignals() as signals:
             remove_unfinished(self.run.checkpoints)
             newest = latest_checkpoint(self.run.checkpoints)
@@ -59,9 +60,10 @@ class Trainer(Learner):
             self._move()
             signals.patient = True
             self._learn(signals)
-        self.average.copy_to(self.talker.head)
+        self.average.copy_to(self.talker.learned())
         if self.config.keep == "best":
             load_best(self)
+        close_mouth(self.talker, self.dataset)
         self._count_seconds()
         if self.processes.first:
             info = describe(self.talker, self.dataset, self.seconds, self.step, self.notes)
@@ -81,7 +83,7 @@ class Trainer(Learner):
         if self.config.init is not None:
             warm_start(self.talker, Path(self.config.init))
             know_face(self.talker, self.dataset)  # the code's axes have turned
-            self.average = MovingAverage(self.talker.head, self.config.ema_decay)
+            self.average = MovingAverage(self.talker.learned(), self.config.ema_decay)
         given = (self.talker, self.dataset)
         audio = fit_audio(*given, self.config.audio, self.prior, self.say)
         torso = fit_torso(*given, self.config.torso, self.generator, self.quiet)
@@ -156,7 +158,7 @@ class Trainer(Learner):
     def _after_step(self) -> None:
         occupancy = self.talker.occupancy
         if self.step % self.config.ema_interval == 0:
-            self.average.update(self.talker.head)
+            self.average.update(self.talker.learned())
         due = self.step >= occupancy.config.warmup and self.step % occupancy.config.interval == 0
         if due and self.config.phase(self.step - 1) != "mouth":
             self.processes.largest(occupancy.score)
@@ -168,7 +170,7 @@ class Trainer(Learner):
         """The score on the validation range; the best weights are kept where they are wanted."""
         if self._validation is None or not self.processes.first:
             return {}
-        with self.average.applied(self.talker.head):
+        with self.average.applied(self.talker.learned()):
             score = self._validation.psnr(self.talker, self.autocast)
         if score > self.best:
             self.best = score

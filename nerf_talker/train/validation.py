@@ -9,7 +9,7 @@ from nerf_talker.data.dataset import Dataset
 from nerf_talker.geometry.cameras import pixel_rays
 from nerf_talker.render.renderer import render_rays
 from nerf_talker.render.talker import Talker
-from nerf_talker.train.driving import dataset_driving
+from nerf_talker.train.driving import Drive, dataset_driving
 from nerf_talker.train.pictures import Pictures
 from nerf_talker.train.regions import region_boxes
 from nerf_talker.train.unmixing import own_colours
@@ -20,14 +20,15 @@ _SEED = 20
 
 
 class Validation:
-    """Fixed pixels of face and mouth in the validation range, rendered from their landmarks."""
+    """Fixed pixels of face and mouth in the validation range, driven as in training."""
 
-    def __init__(self, dataset: Dataset, unmix: bool = False) -> None:
+    def __init__(self, dataset: Dataset, unmix: bool = False, drive: Drive = "landmarks") -> None:
         """Choose the pixels; the choice is the same in every run on this dataset.
 
         Args:
             dataset: With a face in the validation range.
             unmix: Whether the head is to have its own colour where it covers a part of a pixel.
+            drive: What the head's mouth code comes from.
         """
         self.unmix = unmix
         val = np.asarray(dataset.manifest.range("val"))
@@ -40,14 +41,14 @@ class Validation:
         box = np.where(mouth[:, None], boxes["mouth"][self.frame], boxes["face"][self.frame])
         place = generator.random((RAYS, 2))
         self.pixels = (box[:, :2] + place * (box[:, 2:] - box[:, :2])).astype(np.int64)
-        self.driving = dataset_driving(dataset, self.frames.tolist(), "landmarks")
+        self.driving = dataset_driving(dataset, self.frames.tolist(), drive)
         self.rgb, self.alpha = Pictures(dataset).at(self.frames[self.frame], self.pixels)
 
     @classmethod
-    def where_possible(cls, dataset: Dataset, unmix: bool) -> Validation | None:
+    def where_possible(cls, dataset: Dataset, unmix: bool, drive: Drive) -> Validation | None:
         """A validation, or None where no frame of the range shows a face."""
         val = np.asarray(dataset.manifest.range("val"))
-        return cls(dataset, unmix) if dataset.track.valid[val].any() else None
+        return cls(dataset, unmix, drive) if dataset.track.valid[val].any() else None
 
     @torch.no_grad()
     def psnr(self, talker: Talker, autocast: torch.dtype | None) -> float:

@@ -21,6 +21,8 @@ from nerf_talker.field.mouth import MouthCode
 from nerf_talker.render.talker import Talker, TalkerConfig
 from nerf_talker.train.avatar import load_avatar
 
+_MOUTH = ("components", "source")  # of the mouth code's settings, those that must be alike
+
 
 def warm_start(talker: Talker, path: Path) -> None:
     """Copy the head's learned parts from an avatar and turn the mouth code towards its own.
@@ -54,7 +56,7 @@ def _settings(config: TalkerConfig) -> dict[str, Any]:
     head = config.head
     unused = {"landmarks"} if "landmarks" not in head.conditioners else set()
     unused |= {"film_hidden"} if "film" not in head.fusion else set()
-    found = {"mouth.components": config.mouth.components}
+    found: dict[str, Any] = {f"mouth.{name}": getattr(config.mouth, name) for name in _MOUTH}
     for name, value in head.model_dump(exclude=unused).items():
         nested = value if isinstance(value, dict) else {}
         found |= {f"head.{name}.{key}": part for key, part in nested.items()}

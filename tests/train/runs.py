@@ -18,11 +18,15 @@ def losses(run):
     return [(row["step"], row["rgb"]) for row in rows(run) if row["step"]]
 
 
-def trainer(dataset, folder, say=lambda line: None, **settings):
-    """A trainer of the smoke configuration on a folder that may hold a stopped run."""
+def trainer(dataset, folder, say=lambda line: None, mouth=None, **settings):
+    """A trainer of the smoke configuration on a folder that may hold a stopped run.
+
+    ``mouth`` takes the place of the mouth code's settings.
+    """
     config = load_config("smoke")
+    talker = config.talker.model_copy(update={} if mouth is None else {"mouth": mouth})
     train = config.train.model_validate(config.train.model_dump() | settings)
     run = RunFolder(folder)
     if not run.config.is_file():
         run.start("test\n")
-    return Trainer(dataset, run, config.talker, train, quiet=True, say=say)
+    return Trainer(dataset, run, talker, train, quiet=True, say=say)

@@ -38,6 +38,8 @@ def triangles() -> npt.NDArray[np.int64]:
 def face_landmarks(avatar: Avatar, driving: Driving) -> FloatArray:
     """(T, 478, 3) canonical landmarks of driven frames, metres; the mouth as it is driven.
 
+    A mouth that learned from the sound has no landmarks of its own: they are the face's then.
+
     Raises:
         AvatarError: The avatar was made before faces were kept in it.
     """
@@ -47,6 +49,8 @@ def face_landmarks(avatar: Avatar, driving: Driving) -> FloatArray:
             "export blendshapes alone"
         )
     points = avatar.face.landmarks(design_rows(avatar.talker, driving))
+    if avatar.talker.learns_from == "audio":
+        return np.asarray(points.numpy(), np.float32)
     if driving.landmarks is not None:
         points[:, list(MOUTH_POINTS)] = driving.landmarks
     else:

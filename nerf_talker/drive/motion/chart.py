@@ -15,7 +15,7 @@ from nerf_talker.types import Driving
 Values = npt.NDArray[np.float64]
 
 # Channels that are not a body's motion in the picture.
-_OTHERS = ("audio", "landmarks", "expression", "camera_to_head")
+_OTHERS = ("audio", "landmarks", "code", "expression", "camera_to_head")
 
 
 class PoseChart:

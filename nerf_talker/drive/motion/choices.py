@@ -103,6 +103,7 @@ def chosen_source(
 
     Raises:
         InputError: A file cannot be used.
+        ConfigError: The lips are to move by landmarks, and the avatar's learned from the sound.
     """
     own = avatar.poses.to("cpu")
     scale = avatar.talker.expression
@@ -120,6 +121,7 @@ def chosen_source(
         blinks = Blinks(base.fps, eyes.per_minute, choices.seed)
         source = BlinkingSource(source, eyes, blinks)
     if clip is not None and clip.with_mouth:
+        avatar.talker.need_landmarks("--mouth video")
         source = MouthOfClip(source, clip.motion)
     return _adjusted(avatar, source, own, choices)
 
@@ -131,6 +133,8 @@ def _adjusted(
     if choices.head_motion != 1:
         source = HeadAmplitude(source, own, choices.head_motion)
     lips = LipOpening(avatar.talker)
+    if choices.lip_opening != 1:
+        avatar.talker.need_landmarks(f"--lip-opening {choices.lip_opening:g}")
     if (choices.brows, choices.lip_opening) != (1, 1):
         source = FaceAmplitude(source, own, lips, choices.brows, choices.lip_opening)
     if choices.edit is not None:

@@ -131,6 +131,13 @@ class FileSource:
         if int(self.header["format"]) > FORMAT or unknown:
             raise InputError(f"{self.path}: written by a newer version; upgrade nerf-talker")
         missing = [name for name in NEEDED if name not in self.arrays]
+        hears = avatar.config.mouth.source == "sound"
+        if hears != ("code" in self.arrays):
+            whose = ("sound", "landmarks") if hears else ("landmarks", "sound")
+            raise InputError(
+                f"{self.path}: the avatar's mouth learned from {whose[0]}, the file is of one that "
+                f"learned from {whose[1]}; use the avatar that it was made for"
+            )
         if not {"audio", "landmarks"} & set(self.arrays):
             missing.append("audio or landmarks")
         if missing:
@@ -143,6 +150,7 @@ class FileSource:
             "torso_motion": (6,),
             "torso_bend": (TORSO_MODES,),
             "appearance": (),
+            "code": (avatar.config.mouth.components,),
         }
         for name, array in self.arrays.items():
             if array.dtype.kind not in "fi" or not array.ndim:

@@ -131,7 +131,8 @@ def read_edits(path: Path, lips: LipOpening) -> list[PinnedTrack]:
 
     Raises:
         InputError: No such file, or no JSON.
-        ConfigError: An unknown key or a value of the wrong type; the key is named.
+        ConfigError: An unknown key or a value of the wrong type; the key is named. Or a channel
+            moves lips that know no landmarks.
     """
     path = Path(path)
     try:
@@ -140,8 +141,12 @@ def read_edits(path: Path, lips: LipOpening) -> list[PinnedTrack]:
         raise InputError(f"{path}: no such file of edits") from None
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: not a JSON file ({error})") from None
-    edits = validate(Edits, content, str(path))
-    return [_pinned(path, track, channels(lips)) for track in edits.tracks]
+    edits, known = validate(Edits, content, str(path)), channels(lips)
+    tracks = [_pinned(path, track, known) for track in edits.tracks]
+    for track in edits.tracks:
+        if known[track.channel].is_mouth:
+            lips.talker.need_landmarks(f"{path}: channel {track.channel}")
+    return tracks
 
 
 def channels(lips: LipOpening) -> dict[str, Channel]:

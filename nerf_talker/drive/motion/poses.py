@@ -106,6 +106,7 @@ class MovedSource(WrappedSource):
             self.motion.frames(start, stop),
             audio=spoken.audio,
             landmarks=spoken.landmarks,
+            code=spoken.code,
             fps=spoken.fps,
         )
         if not self.with_expression:
