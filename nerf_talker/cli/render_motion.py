@@ -181,6 +181,7 @@ class MotionArguments:
 
         Raises:
             InputError: It shows no face, or the video's mouth is wanted without a video.
+            ConfigError: The video's mouth is wanted where no landmarks move the lips.
         """
         from nerf_talker.drive.motion.choices import DriveClip
         from nerf_talker.drive.motion.reenact import reenacted
@@ -190,6 +191,8 @@ class MotionArguments:
             if self.mouth == "video":
                 raise InputError("--mouth video copies the mouth of --drive-video; name that clip")
             return None
+        if self.mouth == "video":  # before the clip is tracked
+            avatar.talker.need_landmarks("--mouth video")
         track = clip_track(self.drive_video, fps, sound, quiet)
         motion = reenacted(track, replace(avatar.poses.to("cpu"), fps=fps), avatar.talker)
         return DriveClip(motion, self.mouth == "video")

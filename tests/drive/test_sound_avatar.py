@@ -129,6 +129,7 @@ def test_the_commands_refuse_in_one_sentence(run, ellipse_folder, speech, tmp_pa
     evaluate = ["evaluate", str(run), "--dataset", str(ellipse_folder), "-o", str(tmp_path / "r")]
     for command, named in (
         ([*render, "--lip-opening", "2"], "--lip-opening 2"),
+        ([*render, "--drive-video", str(speech), "--mouth", "video"], "--mouth video"),
         ([*evaluate, "--drive", "landmarks"], "--drive landmarks"),
     ):
         assert main(command) == 1
