@@ -13,6 +13,8 @@ from nerf_talker.errors import ConfigError
 from nerf_talker.render.talker import TalkerConfig
 from nerf_talker.train.config import TrainConfig
 
+MOST_NAMED = 4  # differences of two configurations that a message names
+
 
 class ExperimentConfig(StrictModel):
     """Everything that decides a run besides its dataset."""
@@ -82,6 +84,29 @@ def added_since(text: str) -> dict[str, Any]:
         for path, value in _leaves(config.model_dump(mode="json")).items()
         if not _with_all_above(path) & had.keys()
     }
+
+
+def differences(kept: str, wanted: str) -> str:
+    """Where a kept configuration and a wanted one part, for a person; empty if they cannot say.
+
+    Args:
+        kept: What a run folder's config.yaml says.
+        wanted: What is to be trained, as :func:`to_yaml` says it under the same comments.
+    """
+    comments = [[line for line in t.splitlines() if line.startswith("#")] for t in (kept, wanted)]
+    if comments[0] != comments[1]:
+        return "its dataset was another one"
+    try:
+        old, new = (_leaves(yaml.safe_load(text) or {}) for text in (completed(kept), wanted))
+    except (yaml.YAMLError, AttributeError):
+        return ""
+    parted = [
+        f"{path} was {old.get(path, 'not there')} and is {new.get(path, 'no more')}"
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    ]
+    more = f" and {len(parted) - MOST_NAMED} more" if len(parted) > MOST_NAMED else ""
+    return ", ".join(parted[:MOST_NAMED]) + more
 
 
 def _with_all_above(path: str) -> set[str]:

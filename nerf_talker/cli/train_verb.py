@@ -3,6 +3,7 @@
 # No postponed annotations here: tyro reads those of the class below, which closes over defaults.
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +61,7 @@ def run(argv: list[str]) -> int:
     trainer = Trainer(dataset, folder, settings.talker, settings.train, quiet, say)
     header = _said_of("dataset", dataset.manifest)
     header += "".join(_said_of("motion prior", other.manifest) for other in trainer.prior)
-    _begin(folder, header + to_yaml(settings))
+    _begin(folder, header + to_yaml(settings), trainer.say)
     if folder.avatar.is_file():
         print(f"{folder.avatar} is already trained; delete {folder.root} to train again")
         return 0
@@ -77,13 +78,13 @@ def _said_of(role: str, made: "Manifest") -> str:
     return f"# {role}: {made.subject}, {made.frames} frames, {made.identity()}\n"
 
 
-def _begin(folder: "RunFolder", configuration: str) -> None:
+def _begin(folder: "RunFolder", configuration: str, say: Callable[[str], None]) -> None:
     """Begin the run or go on with it; say what an earlier version began it without."""
-    from nerf_talker.experiment import added_since, completed
+    from nerf_talker.experiment import added_since, completed, differences
 
     unfinished = folder.is_unfinished
     added = added_since(folder.config.read_text(encoding="utf-8")) if unfinished else {}
-    folder.start(configuration, completed)
+    folder.start(configuration, completed, differences)
     if added:
         named = ", ".join(f"{path} {value}" for path, value in added.items())
         say(f"begun by an earlier version, which had no {named}; the rest of the run has")

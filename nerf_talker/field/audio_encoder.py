@@ -26,7 +26,10 @@ LIMIT = 4.0  # standard deviations a feature is held to
 
 
 class AudioEncoderConfig(StrictModel):
-    """``memory``: frames remembered; their windows are most of the encoder's size."""
+    """``memory``: frames remembered; their windows are most of the encoder's size.
+
+    A mouth code that is learned with the head remembers none.
+    """
 
     memory: int = Field(default=1500, gt=0)
 

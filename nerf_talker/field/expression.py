@@ -19,6 +19,7 @@ LIDS = (5, 6)
 """Columns of the blinks."""
 
 LIMIT = 3.0
+LARGEST = 3  # the third largest score of the lids is a shut eye
 
 
 def upper_face(blendshapes: FloatArray) -> FloatArray:
@@ -50,9 +51,10 @@ class ExpressionScale(nn.Module):
         # A channel that never moves must stay silent instead of amplifying detector noise.
         self.scale.copy_(values.std(0, unbiased=False).clamp_min(0.02))
         # Eyes are shut so seldom that three deviations are a half-shut one: a head that is told no
-        # more shows lids and eyeball at once.
+        # more shows lids and eyeball at once. A frame or two may be the tracker's error.
         lids = list(LIDS)
-        reach = (values[:, lids].amax(0) - self.mean[lids]) / LIMIT
+        shut = values[:, lids].topk(min(LARGEST, len(values)), 0).values[-1]
+        reach = (shut - self.mean[lids]) / LIMIT
         self.scale[lids] = torch.maximum(self.scale[lids], reach)
 
     def forward(self, expression: Tensor) -> Tensor:

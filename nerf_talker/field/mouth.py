@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from nerf_talker.config import StrictModel
@@ -29,8 +30,8 @@ class MouthCodeConfig(StrictModel):
     Landmarks cannot move the lips then.
     """
 
-    components: int = 16
-    limit: float = 3.5
+    components: int = Field(default=16, gt=0)
+    limit: float = Field(default=3.5, gt=0)
     source: Literal["landmarks", "sound"] = "landmarks"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from nerf_talker import __version__
 from nerf_talker.atomic import atomic_path
-from nerf_talker.config import MeasuredModel
+from nerf_talker.config import StrictModel
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.manifest import CameraModel, CropTransform, clip_start
 from nerf_talker.errors import AvatarError, BackendError
@@ -39,7 +40,7 @@ DEFAULT_CONSENT = (
 )
 
 
-class AvatarInfo(MeasuredModel):
+class AvatarInfo(StrictModel):
     """What an avatar file says about itself.
 
     ``notes`` are figures of the training phases, and as ``clip_start`` the seconds on the clip's
@@ -100,8 +101,12 @@ def reference_poses(dataset: Dataset) -> Driving:
 def describe(
     talker: Talker, dataset: Dataset, seconds: float, steps: int, notes: dict[str, float]
 ) -> AvatarInfo:
-    """The avatar's metadata after ``steps`` steps of training that took ``seconds``."""
+    """The avatar's metadata after ``steps`` steps of training that took ``seconds``.
+
+    Of the notes only finite ones: no other number survives the file.
+    """
     manifest, begins = dataset.manifest, clip_start(dataset.root)
+    known = {name: value for name, value in notes.items() if isfinite(value)}
     return AvatarInfo(
         subject=manifest.subject,
         # Who renders it need not have the back-end that it was trained with.
@@ -115,7 +120,7 @@ def describe(
         steps=steps,
         preprocess_seconds=manifest.preprocess_seconds,
         train_seconds=seconds,
-        notes=notes if begins is None else notes | {"clip_start": begins},
+        notes=known if begins is None else known | {"clip_start": begins},
     )
 
 

@@ -16,8 +16,9 @@ from nerf_talker.geometry.mesh import lip_gap
 Rows = npt.NDArray[np.int64]
 
 LEVELS = 4
-# Percentiles between which levels are evenly spaced; beyond them trackers err.
-RANGE = (1.0, 99.0)
+# Levels are evenly spaced from this percentile to the third largest value: few frames show a shut
+# eye, and a frame or two may be the tracker's error.
+LOWEST, LARGEST = 1.0, 3
 BLINKS = (9, 10)  # of MediaPipe's blendshapes
 
 
@@ -35,11 +36,11 @@ class BalancedFrames:
         return cls(lids, lip_gap(dataset.track.landmarks[frames]))
 
     def draw(self, count: int, generator: torch.Generator) -> Rows:
-        """(count,) rows, of each measure in turn."""
-        place = torch.rand(count, 2, generator=generator, dtype=torch.float64).numpy()
+        """(count,) rows; each measure is as likely as another."""
+        place = torch.rand(count, 3, generator=generator, dtype=torch.float64).numpy()
         rows = np.empty(count, np.int64)
-        for k, (level, within) in enumerate(place):
-            groups = self.levels[k % len(self.levels)]
+        for k, (measure, level, within) in enumerate(place):
+            groups = self.levels[int(measure * len(self.levels))]
             group = groups[int(level * len(groups))]
             rows[k] = group[int(within * len(group))]
         return rows
@@ -47,7 +48,7 @@ class BalancedFrames:
 
 def _levels(values: npt.NDArray[np.floating]) -> list[Rows]:
     """The rows of each level that has any."""
-    low, high = np.percentile(values, RANGE)
+    low, high = np.percentile(values, LOWEST), np.sort(values)[-min(LARGEST, len(values))]
     inner = np.linspace(low, high, LEVELS + 1)[1:-1]
     level = np.searchsorted(inner, values, side="right")
     found = [np.flatnonzero(level == k) for k in range(LEVELS)]

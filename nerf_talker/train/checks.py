@@ -7,7 +7,7 @@ import numpy as np
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.errors import ConfigError, TrainingError
 from nerf_talker.render.talker import TalkerConfig
-from nerf_talker.train.config import TrainConfig
+from nerf_talker.train.config import AudioPhaseConfig, TrainConfig
 
 LEAST_CONTRAST = 2.0
 """Standard deviation in grey levels below which a picture shows nothing."""
@@ -28,11 +28,12 @@ def check_parts(talker: TalkerConfig, train: TrainConfig) -> None:
         "train.lip_consistency": train.lip_consistency.weight > 0,
         "train.motion_prior": bool(train.motion_prior),
         "train.init": train.init is not None,
+        "train.audio": train.audio != AudioPhaseConfig(),
     }
     for setting, is_given in given.items():
         if is_given:
             raise ConfigError(
-                f"{setting}: needs a mouth code of landmarks, but talker.mouth.source is sound; "
+                f"{setting}: is of a mouth code of landmarks, but talker.mouth.source is sound; "
                 "leave one of both out"
             )
 

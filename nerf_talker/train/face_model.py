@@ -18,6 +18,7 @@ from nerf_talker.render.talker import Talker
 from nerf_talker.train.driving import dataset_driving
 from nerf_talker.types import Driving
 
+BLOCK = 256  # frames whose driving is held at once
 # Of the ridge, per frame: codes are standardised, and one that a clip lacks must not run away.
 RIDGE = 1e-3
 
@@ -58,8 +59,10 @@ def fit_face_model(talker: Talker, dataset: Dataset) -> FaceModel:
     rows = rows[dataset.track.valid[rows]]
     points = torch.from_numpy(dataset.track.canonical_landmarks[rows]).double()
     scores = torch.from_numpy(dataset.track.blendshapes[rows]).double()
-    driving = dataset_driving(dataset, rows.tolist(), talker.learns_from)
-    design = design_rows(talker, driving).double()
+    # In blocks: windows of sound are large, and what a network makes of them larger.
+    blocks = [rows[start : start + BLOCK].tolist() for start in range(0, len(rows), BLOCK)]
+    driven = (dataset_driving(dataset, block, talker.learns_from) for block in blocks)
+    design = torch.cat([design_rows(talker, driving) for driving in driven]).double()
     penalty = RIDGE * len(rows) * torch.eye(design.shape[1], dtype=torch.float64)
     penalty[0, 0] = 0
     targets = torch.cat([points.flatten(1), scores], 1)

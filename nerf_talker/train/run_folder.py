@@ -52,24 +52,30 @@ class RunFolder:
         begun = self.config.is_file() and any(self.checkpoints.glob("step-*.pt"))
         return begun and not self.avatar.is_file()
 
-    def start(self, resolved: str, reads_as: Callable[[str], str] = str) -> None:
+    def start(
+        self,
+        resolved: str,
+        reads_as: Callable[[str], str] = str,
+        parted: Callable[[str, str], str] = lambda kept, wanted: "",
+    ) -> None:
         """Make the folder and remember its configuration.
 
         Args:
             resolved: The full configuration as YAML.
             reads_as: What a configuration kept by an older version says today.
+            parted: Where a kept configuration and the wanted one differ, for a person.
 
         Raises:
             ConfigError: The folder holds something learned with another configuration.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         learned = self.avatar.is_file() or any(self.checkpoints.glob("step-*.pt"))
-        same = (
-            self.config.is_file() and reads_as(self.config.read_text(encoding="utf-8")) == resolved
-        )
-        if learned and not same:
+        kept = self.config.read_text(encoding="utf-8") if self.config.is_file() else ""
+        if learned and reads_as(kept) != resolved:
+            named = parted(kept, resolved)
             raise ConfigError(
-                f"{self.root}: holds a run with another configuration or dataset; "
+                f"{self.root}: holds a run with another configuration or dataset"
+                f"{f' ({named})' if named else ''}; "
                 "choose a new run folder or delete this one"
             )
         write_text(self.config, resolved)

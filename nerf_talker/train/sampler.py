@@ -6,6 +6,7 @@ Peers take one frame a step and all pixels alike, so the mouth gets 1-2 % of the
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +134,7 @@ class PixelSampler:
         config = self.config
         count = rays or config.rays
         chosen = torch.randint(len(self.train), (config.frames,), generator=generator).numpy()
-        balanced = round(config.balanced * config.frames)
+        balanced = ceil(config.balanced * config.frames)
         chosen[:balanced] = self.balance.draw(balanced, generator)
         frame = torch.randint(config.frames, (count,), generator=generator).numpy()
         region = torch.multinomial(self.shares(), count, True, generator=generator).numpy()

@@ -161,7 +161,10 @@ def test_an_edited_mouth_is_as_open_as_it_says(avatar, speech, tmp_path):
         ("[", "not a JSON file"),
         ('{"tracks": [{"channel": "eyeBlinkLeft"}]}', "tracks.0.keys"),
         ('{"tracks": [{"channel": "eyeBlink", "keys": [[0, 1]]}]}', "did you mean 'eyeBlinkLeft'"),
-        ('{"tracks": [{"channel": "head.yaw", "keys": [[0, [1, 2]]]}]}', "has 2 values; 1 finite"),
+        (
+            '{"tracks": [{"channel": "head.yaw", "keys": [[0, [1, 2]]]}]}',
+            "has 2 values; 1 are wanted",
+        ),
         ('{"tracks": [{"channel": "head.yaw", "keys": [[0, 1], [0, 2]]}]}', "at the same time"),
         ('{"version": 2, "tracks": []}', "version"),
     ],

@@ -30,13 +30,22 @@ def test_levels_are_drawn_alike_however_rare(generator):
     assert counts.min() > 0.2 * 4000
 
 
-def test_measures_take_turns(generator):
+@pytest.mark.parametrize("every", [300, 1000])
+def test_a_clip_with_few_blinks_shows_them_as_often(generator, every):
+    lids = blinking(2000, every)
+    rows = BalancedFrames(lids).draw(2000, generator)
+    assert (lids > 0.5).mean() < 0.011
+    assert (lids[rows] > 0.5).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_measures_are_drawn_alike(generator):
     first, second = np.zeros(100), np.zeros(100)
     first[:5] = 1
     second[95:] = 1
-    rows = BalancedFrames(first, second).draw(1000, generator)
-    assert (rows[::2] < 5).mean() == pytest.approx(0.5, abs=0.08)
-    assert (rows[1::2] >= 95).mean() == pytest.approx(0.5, abs=0.08)
+    rows = BalancedFrames(first, second).draw(4000, generator)
+    # A quarter by the upper level of the one, and the five among all of the other's lower level.
+    for found in (rows < 5, rows >= 95):
+        assert found.mean() == pytest.approx(0.25 + 0.25 * 5 / 95, abs=0.03)
 
 
 @pytest.mark.parametrize("values", [np.full(7, 0.3), np.asarray([0.2]), np.asarray([0.0, 1.0])])
@@ -50,7 +59,7 @@ def test_a_share_of_a_batch_shows_shut_eyes(ellipse, generator, share):
     blendshapes = ellipse.track.blendshapes.copy()
     blendshapes[:, [9, 10]] = 0.1
     shut = np.zeros(len(blendshapes), bool)
-    shut[10:12] = True
+    shut[10:13] = True
     blendshapes[shut] = 0.7
     track = dataclasses.replace(ellipse.track, blendshapes=blendshapes)
     sampler = PixelSampler(

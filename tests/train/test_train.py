@@ -56,7 +56,8 @@ def test_killed_and_resumed_equals_unbroken(ellipse_folder, ellipse_run, tmp_pat
 def test_another_configuration_in_the_same_folder_is_refused(ellipse_folder, ellipse_run, capsys):
     command = ["train", str(ellipse_folder), "-o", str(ellipse_run), "-c", "smoke", "--quiet"]
     assert main([*command, "--train.steps", "61"]) == 1
-    assert "another configuration" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "another configuration or dataset (train.steps was 60 and is 61); choose" in said
     assert main(command) == 0
     assert "already trained" in capsys.readouterr().out
 

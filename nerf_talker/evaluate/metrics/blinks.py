@@ -54,13 +54,13 @@ def lid_correlation(
 ) -> float | None:
     """Correlation of the eyes' openness in (T, 478, 2 or 3) landmarks with the truth's.
 
-    None where the truth's eyes never shut, for then trackers' noise is all that there is, and
-    where the predicted ones never move.
+    None where the truth's eyes never shut in a frame that both show a face in, for then trackers'
+    noise is all that there is, and where the predicted ones never move.
     """
-    true = eye_openness(truth)
-    if not (true < SHUT).any():
+    own, true = eye_openness(predicted), eye_openness(truth)
+    if not (true[np.isfinite(own)] < SHUT).any():
         return None
-    return correlation(eye_openness(predicted), true)
+    return correlation(own, true)
 
 
 def blinks(openness: Series, fps: float) -> Blinks | None:
