@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from nerf_talker.errors import ConfigError
-from nerf_talker.experiment import ExperimentConfig, load_config, to_yaml
+from nerf_talker.experiment import ExperimentConfig, differences, load_config, to_yaml
 
 SHIPPED = sorted(Path(str(files("nerf_talker.configs"))).glob("*.yaml"))
 
@@ -67,6 +67,15 @@ def test_values_out_of_range_are_refused(tmp_path, text, said):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ConfigError, match=said):
         load_config(tmp_path / "bad.yaml")
+
+
+def test_where_two_kept_configurations_part_is_named():
+    old, new = (to_yaml(ExperimentConfig(train={"steps": steps})) for steps in (7, 9))
+    assert differences(old, new) == "train.steps was 7 and is 9"
+    assert differences(f"# dataset: a\n{old}", f"# dataset: b\n{old}") == (
+        "its dataset was another one"
+    )
+    assert differences(old, old) == differences("[", new) == ""
 
 
 def test_a_wrong_path_is_not_taken_for_a_shipped_name():
