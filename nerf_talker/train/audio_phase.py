@@ -2,7 +2,9 @@
 
 Seconds of work and no rendering, so the radiance field never blurs over what sound cannot tell. A
 least-squares answer to uncertainty is a muted mouth; a gain per component, from what the encoder
-says of training frames that it was not fitted to, gives the motion its spread back.
+says of training frames that it was not fitted to, gives the motion its spread back. The same codes
+then move the mouth in a part of the head's training frames, as sequences are trained on what will
+be given them in place of the truth (scheduled sampling, Bengio et al. 2015).
 """
 
 from __future__ import annotations
@@ -46,6 +48,20 @@ class Pairs:
     valid: Tensor
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What an encoder says of the training range.
+
+    Attributes:
+        codes: (T, C) code of each frame, by an encoder that was not fitted to it; the mean mouth
+            for frames that show no face. None for an encoder that learns with the head.
+        notes: How well they fit, by name.
+    """
+
+    codes: Tensor | None
+    notes: dict[str, float]
+
+
 def pairs(talker: Talker, dataset: Dataset, frames: range) -> Pairs:
     """Sound windows and the mouth codes of the same frames."""
     heard = dataset_driving(dataset, frames, "audio")
@@ -66,7 +82,7 @@ def fit_audio(
     config: AudioPhaseConfig,
     prior: Sequence[Other] = (),
     say: Callable[[str], None] = _log.info,
-) -> dict[str, float]:
+) -> Heard:
     """Fit the encoder, its gain, the closed mouth and the speech level on the training range.
 
     Args:
@@ -77,16 +93,17 @@ def fit_audio(
         say: Hears whether the prior helped.
 
     Returns:
-        ``fold_correlation`` of the first component within the training range, the notes of
+        The codes of the training range with the gain, and as notes: ``fold_correlation`` of the
+        first component within the training range, those of
         :class:`~nerf_talker.train.motion_prior.PriorChoice` where there is a prior, and, where the
         validation range has enough frames, ``val_correlation`` and ``val_error`` (mean square of
-        standardised codes, weighted by how far they move the lips). Nothing for an encoder that
+        standardised codes, weighted by how far they move the lips). No notes for an encoder that
         learns with the head, of which only the speech level is found here.
     """
     encoder = talker.audio
     encoder.level.fill_(_level(dataset))
     if isinstance(encoder, JointEncoder):
-        return {}
+        return Heard(None, {})
     assert isinstance(encoder, AudioEncoder), "a former avatar's network is not trained again"
     train = pairs(talker, dataset, dataset.manifest.range("train"))
     truth = train.codes[train.valid]
@@ -102,14 +119,17 @@ def fit_audio(
         held_out = fit_kernel(encoder, own.windows, own.codes)
     if len(truth) >= LEAST_FRAMES:
         encoder.gain.copy_(gain(held_out, truth, config.spread))
+    codes = torch.zeros_like(train.codes)
+    codes[train.valid] = (held_out * encoder.gain).clamp(-talker.mouth.limit, talker.mouth.limit)
     said["fold_correlation"] = float(_correlations(held_out, truth)[0])
     val = pairs(talker, dataset, dataset.manifest.range("val"))
     if int(val.valid.sum()) < LEAST_FRAMES:
-        return said
+        return Heard(codes, said)
     predicted, truth = encoder.predict(val.windows[val.valid]), val.codes[val.valid]
     error = (predicted - truth).square() @ weight
     correlation = _correlations(predicted, truth)
-    return said | {"val_error": float(error.mean()), "val_correlation": float(correlation[0])}
+    said |= {"val_error": float(error.mean()), "val_correlation": float(correlation[0])}
+    return Heard(codes, said)
 
 
 @torch.no_grad()

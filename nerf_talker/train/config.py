@@ -35,9 +35,15 @@ class Term(StrictModel):
 
 
 class AudioPhaseConfig(StrictModel):
-    """Fitting the audio encoder to mouth codes; ``spread`` is the wanted ratio of deviations."""
+    """Fitting the audio encoder to mouth codes, and what the head learns of its answers.
+
+    ``spread`` is the wanted ratio of deviations. ``heard`` is the share of a step's frames whose
+    mouth the encoder moves and not the landmarks, by what it says of a frame that it was not fitted
+    to: so the head learns what it will be told, and what to show where sound does not tell all.
+    """
 
     spread: float = Field(default=0.85, gt=0, le=1.5)
+    heard: float = Field(default=0.5, ge=0, le=1)
 
 
 class TorsoPhaseConfig(StrictModel):

@@ -58,7 +58,12 @@ class Losses:
 
 
 class Objective:
-    """The losses of one talker on one dataset; its randomness comes from one generator."""
+    """The losses of one talker on one dataset; its randomness comes from one generator.
+
+    Attributes:
+        heard: (T, C) mouth codes of the training range by its sound, see
+            :class:`~nerf_talker.train.audio_phase.Heard`; None before there are any.
+    """
 
     def __init__(
         self,
@@ -68,11 +73,13 @@ class Objective:
         generator: torch.Generator,
         device: torch.device,
     ) -> None:
-        """``device`` is where the head trains."""
+        """``device`` is where the head trains; ``heard`` is set when the sound has been fitted."""
         self.talker, self.config, self.generator = talker, config, generator
         self.device = device
         self.driving = dataset_driving(dataset, range(dataset.manifest.frames), "landmarks")
         self.sound = SoundWindows(dataset) if talker.learns_from == "audio" else None
+        self.first = dataset.manifest.splits["train"][0]
+        self.heard: Tensor | None = None
         self.rest = torch.from_numpy(dataset.mean_shape[list(LIPS)])
         self.detail = DetailTerms(config.detail, device)
 
@@ -81,6 +88,8 @@ class Objective:
         self.driving = self.driving.to(self.device)
         if self.sound is not None:
             self.sound.move(self.device)
+        if self.heard is not None:
+            self.heard = self.heard.to(self.device)
         self.rest = self.rest.to(self.device)
 
     def driven(self, frames: Tensor) -> Driving:
@@ -104,7 +113,7 @@ class Objective:
         if poses is not None:
             refined = poses.refined(driving.camera_to_head, batch.frames).detach()
             driving = dataclasses.replace(driving, camera_to_head=refined)
-        condition = self._augment(talker.condition(driving))
+        condition = self._augment(self._by_sound(talker.condition(driving), batch.frames))
         bounds = talker.occupancy.bounds()
         rays = pixel_rays(talker.camera, driving.camera_to_head, batch.pixels, batch.frame, bounds)
         if config.exchange:
@@ -216,6 +225,15 @@ class Objective:
         """Random numbers in [0, 1), drawn here and sent to the device, which is not waited for."""
         drawn = torch.rand(shape, generator=self.generator)
         return drawn.to(self.device, non_blocking=True)
+
+    def _by_sound(self, condition: HeadCondition, frames: Tensor) -> HeadCondition:
+        """A part of the (T,) frames moved by what the audio encoder says of them."""
+        share = self.config.audio.heard
+        if self.heard is None or not share:
+            return condition
+        drawn = self._uniform(len(frames), 1) < share
+        said = self.heard[frames - self.first]
+        return dataclasses.replace(condition, mouth=torch.where(drawn, said, condition.mouth))
 
     def _augment(self, condition: HeadCondition) -> HeadCondition:
         """Noise on the mouth code, and the neutral appearance for a part of the frames."""

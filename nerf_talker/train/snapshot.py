@@ -57,6 +57,8 @@ def _state(learner: Learner) -> dict[str, Any]:
         "optimiser": moments(learner.optimiser),
         "average": learner.average.state,
     }
+    if learner.objective.heard is not None:
+        state["heard"] = learner.objective.heard
     if learner.refinement is not None:
         state["poses"] = learner.refinement.deltas.state_dict()
         state["poses_optimiser"] = moments(learner.refinement.optimiser)
@@ -77,6 +79,7 @@ def restore(learner: Learner, path: Path) -> None:
         average = learner.average.state
         learner.average.state = {k: state["average"][k].to(v.device) for k, v in average.items()}
         _restore_errors(learner, state)
+        _restore_heard(learner, state)
         if learner.refinement is not None:
             learner.refinement.deltas.load_state_dict(state["poses"])
             load_moments(learner.refinement.optimiser, state["poses_optimiser"])
@@ -108,6 +111,16 @@ def _restore_errors(learner: Learner, state: dict[str, Any]) -> None:
     own = len(maps) == learner.processes.world
     values = maps[learner.processes.rank] if own else torch.stack(maps).mean(0)
     learner.sampler.errors.values.copy_(values)
+
+
+def _restore_heard(learner: Learner, state: dict[str, Any]) -> None:
+    """The codes by sound; checkpoints of older versions have none."""
+    if "heard" in state:
+        frames = len(learner.dataset.manifest.range("train"))
+        wanted = (frames, learner.sizes.mouth.components)
+        if state["heard"].shape != wanted:
+            raise ValueError(f"heard: {tuple(state['heard'].shape)} codes, expected {wanted}")
+        learner.objective.heard = state["heard"].to(learner.device)
 
 
 def _restore_generator(learner: Learner, state: dict[str, Any]) -> None:

@@ -55,6 +55,8 @@ class Trainer(Learner):
                 self._fit_phases()
             else:
                 restore(self, newest)
+                if self.objective.heard is None:  # earlier versions kept no codes
+                    self._hear()
             if self.processes.first:
                 self._curves = Curves.where_installed(self.run.root / "tensorboard", self.step)
             self._move()
@@ -84,11 +86,10 @@ class Trainer(Learner):
             warm_start(self.talker, Path(self.config.init))
             know_face(self.talker, self.dataset)  # the code's axes have turned
             self.average = MovingAverage(self.talker.learned(), self.config.ema_decay)
-        given = (self.talker, self.dataset)
-        audio = fit_audio(*given, self.config.audio, self.prior, self.say)
-        torso = fit_torso(*given, self.config.torso, self.generator, self.quiet)
-        self.notes = {f"audio_{name}": value for name, value in audio.items()}
-        self.notes["torso_error"] = torso
+        said = self._hear()
+        given = (self.talker, self.dataset, self.config.torso, self.generator, self.quiet)
+        self.notes = {f"audio_{name}": value for name, value in said.items()}
+        self.notes["torso_error"] = fit_torso(*given)
         if self.processes.rank:  # each process draws its own rays
             seed = self.config.seed + RESEED * self.attempt + self.processes.rank
             self.generator.manual_seed(seed)
@@ -96,6 +97,12 @@ class Trainer(Learner):
             self.run.keep_metrics_until(-1)
         self._record({"step": 0, "seconds": self._count_seconds(), **self.notes})
         save(self)
+
+    def _hear(self) -> dict[str, float]:
+        """Fit the audio encoder and keep what it says of the training range; how well it fits."""
+        heard = fit_audio(self.talker, self.dataset, self.config.audio, self.prior, self.say)
+        self.objective.heard = heard.codes
+        return heard.notes
 
     def _record(self, row: dict[str, Any]) -> None:
         if self.processes.first:

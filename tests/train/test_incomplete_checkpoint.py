@@ -1,6 +1,7 @@
 """A checkpoint that lacks a part, or holds one of another size, is refused by the part's name."""
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -39,6 +40,7 @@ def moment(state):
         (lambda state: state.pop("error_maps"), "errors"),
         (lambda state: state.pop("generators"), "generator"),
         (lambda state: state.pop("step"), "step"),
+        (lambda state: state.update(heard=torch.zeros(3, 2)), "heard"),
     ],
 )
 def test_what_is_missing_is_named(made, tmp_path, spoil, named):
@@ -61,6 +63,21 @@ def test_a_checkpoint_that_does_not_count_its_moments_still_loads(made, tmp_path
     restore(made, path)
     kept = made.optimiser.state_dict()["state"]
     assert len(kept) and torch.equal(kept[0]["exp_avg"], moment(state)["exp_avg"])
+
+
+def test_a_run_that_kept_no_codes_by_sound_finds_them_again(ellipse, made, tmp_path):
+    """Older versions kept none, and the rest of such a run learns by sound too."""
+    path = latest_checkpoint(made.run.checkpoints)
+    state = load_checkpoint(path)
+    kept = state.pop("heard")
+    assert kept.abs().max() > 0
+    folder = tmp_path / "run"
+    shutil.copytree(made.run.root, folder)
+    version = {name: value for name, value in state.items() if name != "version"}
+    save_checkpoint(folder / path.relative_to(made.run.root), version)
+    again = trainer(ellipse, folder, **SETTINGS)
+    again.fit()
+    torch.testing.assert_close(again.objective.heard, kept)
 
 
 def test_best_weights_that_lack_a_tensor_are_named(made):

@@ -25,7 +25,7 @@ def talker(ellipse):
 
 
 def test_audio_learns_the_mouth_and_keeps_its_spread(talker, ellipse):
-    said = fit_audio(talker, ellipse, AudioPhaseConfig(spread=1.0))
+    said = fit_audio(talker, ellipse, AudioPhaseConfig(spread=1.0)).notes
     assert said["val_error"] < 0.3 and said["fold_correlation"] > 0.8
     held_out = pairs(talker, ellipse, ellipse.manifest.range("test"))
     with torch.no_grad():
@@ -34,6 +34,23 @@ def test_audio_learns_the_mouth_and_keeps_its_spread(talker, ellipse):
     assert float(torch.corrcoef(first)[0, 1]) > 0.9
     assert float(first[0].std() / first[1].std()) > 0.7
     assert bool((talker.audio.gain >= 1).all()) and bool((talker.audio.gain <= 2).all())
+
+
+def test_the_head_hears_less_sure_answers_than_the_encoder_that_was_fitted(talker, ellipse):
+    heard = fit_audio(talker, ellipse, AudioPhaseConfig()).codes
+    train = pairs(talker, ellipse, ellipse.manifest.range("train"))
+    fitted = talker.audio.predict(train.windows) * talker.audio.gain
+    error, sure = ((found - train.codes).square().mean() for found in (heard, fitted))
+    assert sure < error < train.codes.square().mean()
+    assert float(heard.abs().max()) <= talker.mouth.limit
+
+
+def test_frames_without_a_face_have_the_mean_mouth_by_sound(talker, ellipse):
+    valid = ellipse.track.valid.copy()
+    valid[3:6] = False
+    blind = dataclasses.replace(ellipse, track=dataclasses.replace(ellipse.track, valid=valid))
+    codes = fit_audio(talker, blind, AudioPhaseConfig()).codes
+    assert torch.equal(codes.abs().sum(1) == 0, ~torch.from_numpy(valid[: len(codes)]))
 
 
 def test_fitting_the_sound_twice_gives_the_same_to_the_bit(talker, ellipse):
@@ -50,7 +67,7 @@ def test_too_few_validation_frames_are_not_reported(talker, ellipse):
     valid[list(ellipse.manifest.range("val"))] = False
     track = dataclasses.replace(ellipse.track, valid=valid)
     blind = dataclasses.replace(ellipse, track=track)
-    assert list(fit_audio(talker, blind, AudioPhaseConfig())) == ["fold_correlation"]
+    assert list(fit_audio(talker, blind, AudioPhaseConfig()).notes) == ["fold_correlation"]
 
 
 def test_torso_plate_changes_colour_and_edge_only(talker, ellipse, generator):

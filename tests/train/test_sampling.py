@@ -11,6 +11,7 @@ from nerf_talker.train.config import Term, TrainConfig
 from nerf_talker.train.curves import Curves
 from nerf_talker.train.error_map import CELLS, ErrorMap
 from nerf_talker.train.pictures import Pictures
+from nerf_talker.train.preparation import fit_statistics
 from nerf_talker.train.regions import region_boxes
 from nerf_talker.train.sampler import PixelSampler, SamplerConfig
 from nerf_talker.types import RenderOutput
@@ -149,6 +150,21 @@ def test_rays_hear_another_frame_away_from_their_part_of_the_face(ellipse, tmp_p
     shift = (mouth - batch.frame)[~batch.speaks] % frames
     assert len(shift.unique()) == 1  # every other frame is as likely, so no frame is preferred
     assert batch.speaks.any() and batch.looks.any() and not (batch.speaks & batch.looks).all()
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_a_share_of_the_frames_moves_the_mouth_by_sound(ellipse, tmp_path, share):
+    made = trainer(ellipse, tmp_path / "run", **QUICK, audio={"heard": share})
+    fit_statistics(made.talker, ellipse)
+    made._hear()
+    frames = torch.arange(200) % len(ellipse.manifest.range("train"))
+    seen = made.talker.condition(made.objective.driven(frames))
+    found = made.objective._by_sound(seen, frames)
+    by_sound = (found.mouth == made.objective.heard[frames]).all(1)
+    by_sight = (found.mouth == seen.mouth).all(1)
+    assert bool((by_sound ^ by_sight).all())
+    assert float(by_sound.float().mean()) == pytest.approx(share, abs=0.12)
+    assert found.expression is seen.expression
 
 
 def test_tensorboard_gets_every_row_where_it_is_installed(ellipse, tmp_path, monkeypatch):
