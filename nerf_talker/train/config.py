@@ -43,7 +43,7 @@ class AudioPhaseConfig(StrictModel):
     """
 
     spread: float = Field(default=0.85, gt=0, le=1.5)
-    heard: float = Field(default=0.5, ge=0, le=1)
+    heard: float = Field(default=0.3, ge=0, le=1)
 
 
 class TorsoPhaseConfig(StrictModel):
