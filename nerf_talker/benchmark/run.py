@@ -27,7 +27,7 @@ from nerf_talker.benchmark.table import Outcome, Table, tabulate
 from nerf_talker.benchmark.video_row import measure_video
 from nerf_talker.data.dataset import Dataset
 from nerf_talker.data.synthetic import write_sample
-from nerf_talker.errors import NerfTalkerError
+from nerf_talker.errors import ConfigError, NerfTalkerError
 from nerf_talker.evaluate import EvaluateOptions, Report, evaluate
 from nerf_talker.experiment import to_yaml
 from nerf_talker.train.run_folder import RunFolder
@@ -103,13 +103,24 @@ class Runner:
         return tabulate(self.name, self.suite.drive, outcomes)
 
     def cells(self) -> list[Cell]:
-        """Every cell; all configurations of one seed come before the next seed."""
-        return [
+        """Every cell; all configurations of one seed come before the next seed.
+
+        Raises:
+            ConfigError: A configuration is wrong, or cannot be driven as the suite wants.
+        """
+        made = [
             Cell(clip, entry.name, resolve_config(entry, seed), self.suite.drive)
             for clip in self.suite.clips
             for seed in self.suite.seeds
             for entry in self.suite.configs
         ]
+        for cell in made:
+            if cell.drive == "landmarks" and cell.settings.talker.mouth.source == "sound":
+                raise ConfigError(
+                    f"{self.name}: the suite drives by landmarks, but the lips of {cell.config} "
+                    "learn from the sound alone (talker.mouth.source: sound); leave one of both out"
+                )
+        return made
 
     def _known(self, item: Cell | VideoEntry) -> CellResult | None:
         """The result of what is done; None also where a file cannot be read."""

@@ -111,7 +111,12 @@ class MotionArguments:
             NerfTalkerError: One of the files cannot be used, or an option would do nothing.
         """
         from nerf_talker.config import validate_options
-        from nerf_talker.drive.motion.choices import MotionChoices, chosen_source, usual_eyes
+        from nerf_talker.drive.motion.choices import (
+            MotionChoices,
+            check_lips,
+            chosen_source,
+            usual_eyes,
+        )
         from nerf_talker.drive.motion.driving_file import FileSource, write_driving
 
         names = ("pose", "eyes", "head_motion", "brows", "lip_opening", "edit", "seed")
@@ -119,6 +124,7 @@ class MotionArguments:
         brought = is_pasted or self.driving is not None or self.drive_video is not None
         given["eyes"] = self.eyes or usual_eyes(brought)
         choices = validate_options(MotionChoices, given)
+        check_lips(avatar, choices)
         if is_pasted:
             self._refuse_pinned(avatar)
         from_file = self.driving is not None

@@ -111,6 +111,17 @@ def test_a_wrong_configuration_stops_before_anything_is_made(bench):
     assert not bench.root.exists()
 
 
+def test_lips_that_cannot_be_driven_so_are_refused_before_anything_is_trained(bench):
+    entry = bench.suite.configs[0]
+    sound = {"talker": {"mouth": {"source": "sound"}}}
+    hearing = [entry.model_copy(update={"name": "hearing", "change": sound})]
+    with pytest.raises(ConfigError, match=r"^fake: .*lips of hearing learn from the sound"):
+        bench.run(configs=[entry, *hearing], drive="landmarks")
+    assert not bench.trained and not bench.root.exists()
+    bench.run(configs=hearing, seeds=[0], drive="audio")
+    assert bench.trained == ["sample / hearing / seed 0"]
+
+
 def test_a_clip_is_known_by_its_content(tmp_path):
     entry = ClipEntry(name="a", file="a.mp4")
     first, second = tmp_path / "a.mp4", tmp_path / "b.mp4"

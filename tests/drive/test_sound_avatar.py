@@ -133,6 +133,8 @@ def test_the_commands_refuse_in_one_sentence(run, ellipse_folder, speech, tmp_pa
     for command, named in (
         ([*render, "--lip-opening", "2"], "--lip-opening 2"),
         ([*render, "--drive-video", str(speech), "--mouth", "video"], "--mouth video"),
+        # A sound is no clip: whoever looked at it first would say so.
+        ([*render, "--drive-video", str(speech), "--lip-opening", "2"], "--lip-opening 2"),
         ([*evaluate, "--drive", "landmarks"], "--drive landmarks"),
     ):
         assert main(command) == 1

@@ -83,6 +83,20 @@ class DriveClip:
     with_mouth: bool
 
 
+def check_lips(avatar: Avatar, choices: MotionChoices) -> None:
+    """Refuse choices of the lips that the avatar cannot follow, before anything slow is done.
+
+    Raises:
+        InputError: The file of edits cannot be used.
+        ConfigError: A key of it is wrong, or the lips are to move by landmarks, and the avatar's
+            learned from the sound.
+    """
+    if choices.lip_opening != 1:
+        avatar.talker.need_landmarks(f"--lip-opening {choices.lip_opening:g}")
+    if choices.edit is not None:
+        read_edits(choices.edit, LipOpening(avatar.talker))
+
+
 def chosen_source(
     avatar: Avatar,
     base: DrivingSource,
@@ -105,6 +119,7 @@ def chosen_source(
         InputError: A file cannot be used.
         ConfigError: The lips are to move by landmarks, and the avatar's learned from the sound.
     """
+    check_lips(avatar, choices)
     own = avatar.poses.to("cpu")
     scale = avatar.talker.expression
     eyes = eye_range(own.expression, own.fps, most_shown(scale))
@@ -133,8 +148,6 @@ def _adjusted(
     if choices.head_motion != 1:
         source = HeadAmplitude(source, own, choices.head_motion)
     lips = LipOpening(avatar.talker)
-    if choices.lip_opening != 1:
-        avatar.talker.need_landmarks(f"--lip-opening {choices.lip_opening:g}")
     if (choices.brows, choices.lip_opening) != (1, 1):
         source = FaceAmplitude(source, own, lips, choices.brows, choices.lip_opening)
     if choices.edit is not None:
