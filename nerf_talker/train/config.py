@@ -40,6 +40,7 @@ class AudioPhaseConfig(StrictModel):
     ``spread`` is the wanted ratio of deviations. ``heard`` is the share of a step's frames whose
     mouth the encoder moves and not the landmarks, by what it says of a frame that it was not fitted
     to: so the head learns what it will be told, and what to show where sound does not tell all.
+    Frames of patches stay with their landmarks.
     """
 
     spread: float = Field(default=0.85, gt=0, le=1.5)

@@ -113,7 +113,7 @@ class Objective:
         if poses is not None:
             refined = poses.refined(driving.camera_to_head, batch.frames).detach()
             driving = dataclasses.replace(driving, camera_to_head=refined)
-        condition = self._augment(self._by_sound(talker.condition(driving), batch.frames))
+        condition = self._augment(self._by_sound(talker.condition(driving), batch))
         bounds = talker.occupancy.bounds()
         rays = pixel_rays(talker.camera, driving.camera_to_head, batch.pixels, batch.frame, bounds)
         if config.exchange:
@@ -226,13 +226,19 @@ class Objective:
         drawn = torch.rand(shape, generator=self.generator)
         return drawn.to(self.device, non_blocking=True)
 
-    def _by_sound(self, condition: HeadCondition, frames: Tensor) -> HeadCondition:
-        """A part of the (T,) frames moved by what the audio encoder says of them."""
+    def _by_sound(self, condition: HeadCondition, batch: PixelBatch) -> HeadCondition:
+        """A part of a batch's frames moved by what the audio encoder says of them.
+
+        None of those that patches are of: a mouth that is not where the picture has it would only
+        teach the terms of patches to blur its teeth.
+        """
         share = self.config.audio.heard
         if self.heard is None or not share:
             return condition
-        drawn = self._uniform(len(frames), 1) < share
-        said = self.heard[frames - self.first]
+        drawn = self._uniform(len(batch.frames), 1) < share
+        if batch.patch_pixels():
+            drawn[batch.frame[-batch.patch_pixels() :]] = False
+        said = self.heard[batch.frames - self.first]
         return dataclasses.replace(condition, mouth=torch.where(drawn, said, condition.mouth))
 
     def _augment(self, condition: HeadCondition) -> HeadCondition:

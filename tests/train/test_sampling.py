@@ -153,17 +153,23 @@ def test_rays_hear_another_frame_away_from_their_part_of_the_face(ellipse, tmp_p
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
-def test_a_share_of_the_frames_moves_the_mouth_by_sound(ellipse, tmp_path, share):
+def test_a_share_of_the_frames_moves_the_mouth_by_sound_but_none_of_patches(
+    ellipse, tmp_path, share
+):
     made = trainer(ellipse, tmp_path / "run", **QUICK, audio={"heard": share})
     fit_statistics(made.talker, ellipse)
     made._hear()
-    frames = torch.arange(200) % len(ellipse.manifest.range("train"))
+    batch = made.sampler.draw(made.generator, 400)
+    batch = dataclasses.replace(batch, frames=torch.arange(200) % 90)
+    batch = batch.with_patches(made.sampler.patches(3, 31, False, made.generator))
+    frames = batch.frames
     seen = made.talker.condition(made.objective.driven(frames))
-    found = made.objective._by_sound(seen, frames)
+    found = made.objective._by_sound(seen, batch)
     by_sound = (found.mouth == made.objective.heard[frames]).all(1)
     by_sight = (found.mouth == seen.mouth).all(1)
     assert bool((by_sound ^ by_sight).all())
-    assert float(by_sound.float().mean()) == pytest.approx(share, abs=0.12)
+    assert float(by_sound[:200].float().mean()) == pytest.approx(share, abs=0.12)
+    assert len(frames) == 203 and bool(by_sight[200:].all())
     assert found.expression is seen.expression
 
 
