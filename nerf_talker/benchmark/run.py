@@ -118,7 +118,8 @@ class Runner:
             if cell.drive == "landmarks" and cell.settings.talker.mouth.source == "sound":
                 raise ConfigError(
                     f"{self.name}: the suite drives by landmarks, but the lips of {cell.config} "
-                    "learn from the sound alone (talker.mouth.source: sound); leave one of both out"
+                    "learn from the sound alone (talker.mouth.source: sound); leave out 'drive: "
+                    "landmarks' or this configuration"
                 )
         return made
 

@@ -125,6 +125,8 @@ class MotionArguments:
         given["eyes"] = self.eyes or usual_eyes(brought)
         choices = validate_options(MotionChoices, given)
         check_lips(avatar, choices)
+        if self.mouth == "video" and self.drive_video is not None:
+            avatar.talker.need_landmarks("--mouth video")
         if is_pasted:
             self._refuse_pinned(avatar)
         from_file = self.driving is not None
@@ -187,7 +189,6 @@ class MotionArguments:
 
         Raises:
             InputError: It shows no face, or the video's mouth is wanted without a video.
-            ConfigError: The video's mouth is wanted where no landmarks move the lips.
         """
         from nerf_talker.drive.motion.choices import DriveClip
         from nerf_talker.drive.motion.reenact import reenacted
@@ -197,8 +198,6 @@ class MotionArguments:
             if self.mouth == "video":
                 raise InputError("--mouth video copies the mouth of --drive-video; name that clip")
             return None
-        if self.mouth == "video":  # before the clip is tracked
-            avatar.talker.need_landmarks("--mouth video")
         track = clip_track(self.drive_video, fps, sound, quiet)
         motion = reenacted(track, replace(avatar.poses.to("cpu"), fps=fps), avatar.talker)
         return DriveClip(motion, self.mouth == "video")

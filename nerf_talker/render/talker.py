@@ -91,7 +91,7 @@ class Talker(nn.Module):
 
     @property
     def learns_from(self) -> Literal["landmarks", "audio"]:
-        """What of a frame gives the head its mouth code in training."""
+        """What of a frame the mouth code is made of; the head may also hear what sound says."""
         return "audio" if self.config.mouth.source == "sound" else "landmarks"
 
     def learned(self) -> nn.Module:

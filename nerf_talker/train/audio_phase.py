@@ -1,10 +1,10 @@
 """Phase: the audio encoder learns the clip's own mouth codes from its sound.
 
-Seconds of work and no rendering, so the radiance field never blurs over what sound cannot tell. A
-least-squares answer to uncertainty is a muted mouth; a gain per component, from what the encoder
-says of training frames that it was not fitted to, gives the motion its spread back. The same codes
-then move the mouth in a part of the head's training frames, as sequences are trained on what will
-be given them in place of the truth (scheduled sampling, Bengio et al. 2015).
+Seconds of work and no rendering. A least-squares answer to uncertainty is a muted mouth; a gain per
+component, from what the encoder says of training frames that it was not fitted to, gives the motion
+its spread back. The same codes then move the mouth in a part of the head's training frames, as
+sequence models are trained on their own answers beside the truth (after the idea of scheduled
+sampling, Bengio et al. 2015).
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Heard:
 
     Attributes:
         codes: (T, C) code of each frame, by an encoder that was not fitted to it; the mean mouth
-            for frames that show no face. None for an encoder that learns with the head.
+            for frames that show no face, and in clips so short that no frame is far from them. None
+            for an encoder that learns with the head.
         notes: How well they fit, by name.
     """
 

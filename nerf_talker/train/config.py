@@ -37,10 +37,11 @@ class Term(StrictModel):
 class AudioPhaseConfig(StrictModel):
     """Fitting the audio encoder to mouth codes, and what the head learns of its answers.
 
-    ``spread`` is the wanted ratio of deviations. ``heard`` is the share of a step's frames whose
-    mouth the encoder moves and not the landmarks, by what it says of a frame that it was not fitted
-    to: so the head learns what it will be told, and what to show where sound does not tell all.
-    Frames of patches stay with their landmarks.
+    ``spread`` is the wanted ratio of deviations. ``heard`` is the share of the head's training
+    frames whose mouth the encoder moves instead of the landmarks, by its answer for a frame that it
+    was not fitted to: so the head learns from what it will be told, and what to show where sound
+    does not tell all. Frames of patches stay with their landmarks. Neither means anything to a
+    mouth code that is learned with the head.
     """
 
     spread: float = Field(default=0.85, gt=0, le=1.5)

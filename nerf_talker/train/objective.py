@@ -62,7 +62,8 @@ class Objective:
 
     Attributes:
         heard: (T, C) mouth codes of the training range by its sound, see
-            :class:`~nerf_talker.train.audio_phase.Heard`; None before there are any.
+            :class:`~nerf_talker.train.audio_phase.Heard`; None before there are any, and for a
+            head that learns from the sound alone.
     """
 
     def __init__(

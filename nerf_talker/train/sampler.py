@@ -25,8 +25,9 @@ from nerf_talker.train.regions import Boxes, region_boxes
 class SamplerConfig(StrictModel):
     """Rays of a step, and the share of them in each region; what is left falls anywhere.
 
-    ``errors`` is the share that falls where the frame's running error is large. ``balanced`` is the
-    share of the frames that are drawn evenly over how far eyes are shut and lips are open.
+    ``errors`` is the share that falls where the frame's running error is large, whatever moved its
+    mouth. ``balanced`` is the share of the frames that are drawn evenly over how far eyes are shut
+    and lips are open.
     """
 
     rays: int = Field(default=4096, gt=0)

@@ -55,7 +55,7 @@ class Trainer(Learner):
                 self._fit_phases()
             else:
                 restore(self, newest)
-                if self.objective.heard is None:  # earlier versions kept no codes
+                if self._lacks_codes():
                     self._hear()
             if self.processes.first:
                 self._curves = Curves.where_installed(self.run.root / "tensorboard", self.step)
@@ -86,9 +86,9 @@ class Trainer(Learner):
             warm_start(self.talker, Path(self.config.init))
             know_face(self.talker, self.dataset)  # the code's axes have turned
             self.average = MovingAverage(self.talker.learned(), self.config.ema_decay)
-        said = self._hear()
+        self.notes = {}
+        self._hear()
         given = (self.talker, self.dataset, self.config.torso, self.generator, self.quiet)
-        self.notes = {f"audio_{name}": value for name, value in said.items()}
         self.notes["torso_error"] = fit_torso(*given)
         if self.processes.rank:  # each process draws its own rays
             seed = self.config.seed + RESEED * self.attempt + self.processes.rank
@@ -98,11 +98,16 @@ class Trainer(Learner):
         self._record({"step": 0, "seconds": self._count_seconds(), **self.notes})
         save(self)
 
-    def _hear(self) -> dict[str, float]:
-        """Fit the audio encoder and keep what it says of the training range; how well it fits."""
+    def _hear(self) -> None:
+        """Fit the audio encoder; keep what it says of the training range, and how well it fits."""
         heard = fit_audio(self.talker, self.dataset, self.config.audio, self.prior, self.say)
         self.objective.heard = heard.codes
-        return heard.notes
+        self.notes |= {f"audio_{name}": value for name, value in heard.notes.items()}
+
+    def _lacks_codes(self) -> bool:
+        """Whether the head is to hear what the checkpoint of an earlier version did not keep."""
+        wanted = self.config.audio.heard > 0 and self.talker.learns_from == "landmarks"
+        return wanted and self.objective.heard is None
 
     def _record(self, row: dict[str, Any]) -> None:
         if self.processes.first:

@@ -75,9 +75,20 @@ def test_a_run_that_kept_no_codes_by_sound_finds_them_again(ellipse, made, tmp_p
     shutil.copytree(made.run.root, folder)
     version = {name: value for name, value in state.items() if name != "version"}
     save_checkpoint(folder / path.relative_to(made.run.root), version)
-    again = trainer(ellipse, folder, **SETTINGS)
+    again = trainer(ellipse, folder, **SETTINGS | {"steps": 6})
     again.fit()
     torch.testing.assert_close(again.objective.heard, kept)
+    assert again.step == 6 and again.notes.keys() == made.notes.keys()
+
+
+def test_codes_by_sound_are_those_of_the_checkpoint(made, tmp_path):
+    state = load_checkpoint(latest_checkpoint(made.run.checkpoints))
+    del state["version"]
+    state["heard"] += 1
+    path = tmp_path / "step-0000004.pt"
+    save_checkpoint(path, state)
+    restore(made, path)
+    assert torch.equal(made.objective.heard, state["heard"])
 
 
 def test_best_weights_that_lack_a_tensor_are_named(made):

@@ -156,21 +156,39 @@ def test_rays_hear_another_frame_away_from_their_part_of_the_face(ellipse, tmp_p
 def test_a_share_of_the_frames_moves_the_mouth_by_sound_but_none_of_patches(
     ellipse, tmp_path, share
 ):
-    made = trainer(ellipse, tmp_path / "run", **QUICK, audio={"heard": share})
-    fit_statistics(made.talker, ellipse)
+    first, stop = 10, ellipse.manifest.splits["train"][1]
+    splits = ellipse.manifest.splits | {"train": (first, stop)}
+    late = dataclasses.replace(
+        ellipse, manifest=ellipse.manifest.model_copy(update={"splits": splits})
+    )
+    made = trainer(late, tmp_path / "run", **QUICK, audio={"heard": share})
+    fit_statistics(made.talker, late)
     made._hear()
     batch = made.sampler.draw(made.generator, 400)
-    batch = dataclasses.replace(batch, frames=torch.arange(200) % 90)
+    batch = dataclasses.replace(batch, frames=first + torch.arange(200) % (stop - first))
     batch = batch.with_patches(made.sampler.patches(3, 31, False, made.generator))
     frames = batch.frames
     seen = made.talker.condition(made.objective.driven(frames))
     found = made.objective._by_sound(seen, batch)
-    by_sound = (found.mouth == made.objective.heard[frames]).all(1)
+    by_sound = (found.mouth == made.objective.heard[frames - first]).all(1)
     by_sight = (found.mouth == seen.mouth).all(1)
     assert bool((by_sound ^ by_sight).all())
     assert float(by_sound[:200].float().mean()) == pytest.approx(share, abs=0.12)
     assert len(frames) == 203 and bool(by_sight[200:].all())
     assert found.expression is seen.expression
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_what_the_sound_says_reaches_the_loss(ellipse, tmp_path, share):
+    made = trainer(ellipse, tmp_path / "run", **QUICK, steps=8, audio={"heard": share})
+    made.fit()
+    batch, losses = made._draw(), []
+    for offset in (0.0, 1.0):
+        made.objective.heard = made.objective.heard + offset
+        made.objective.generator.manual_seed(5)
+        with torch.no_grad():
+            losses.append(made.objective(batch, 0, None, None, None).terms["rgb"])
+    assert (losses[0] != losses[1]) == bool(share)
 
 
 def test_tensorboard_gets_every_row_where_it_is_installed(ellipse, tmp_path, monkeypatch):

@@ -84,17 +84,13 @@ class DriveClip:
 
 
 def check_lips(avatar: Avatar, choices: MotionChoices) -> None:
-    """Refuse choices of the lips that the avatar cannot follow, before anything slow is done.
+    """Refuse a lip opening that the avatar cannot follow; needs no sound, clip or file of edits.
 
     Raises:
-        InputError: The file of edits cannot be used.
-        ConfigError: A key of it is wrong, or the lips are to move by landmarks, and the avatar's
-            learned from the sound.
+        ConfigError: The avatar's lips learned from the sound, and no landmarks move them.
     """
     if choices.lip_opening != 1:
         avatar.talker.need_landmarks(f"--lip-opening {choices.lip_opening:g}")
-    if choices.edit is not None:
-        read_edits(choices.edit, LipOpening(avatar.talker))
 
 
 def chosen_source(
