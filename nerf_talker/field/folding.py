@@ -78,7 +78,7 @@ class FoldedField:
         inputs = torch.cat([encoded, *(gate for gate in gates if gate is not None)], -1)
         found = run_layers(self.density, inputs)
         colour = run_layers(self.colour, torch.relu(found[:, 1:] + view))
-        return field_output(found[:, 0], colour, gates, len(points))
+        return FieldOutput(*field_output(found[:, 0], colour, gates))
 
 
 @torch.no_grad()

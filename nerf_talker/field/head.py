@@ -104,6 +104,14 @@ class HeadField(nn.Module):
         film = "film" in config.fusion
         self.film = FilmNetwork(code, config.film_hidden, (hidden,) * 3) if film else None
         self.regions = RegionPrior(box) if config.region_prior else None
+        self._learning_layers = self._decode
+
+    def compile_layers(self) -> None:
+        """Let torch compile the layers behind the encoding where gradients are wanted.
+
+        Ray counts change from step to step, so one program serves every number of samples.
+        """
+        self._learning_layers = torch.compile(self._decode, dynamic=True)
 
     def know_face(
         self, mouth: MouthCode, landmarks: FloatArray, valid: BoolArray, shape: FloatArray
@@ -191,8 +199,24 @@ class HeadField(nn.Module):
         if self.motion is not None:
             points = points + self.motion(points, condition.mouth[frame])
         # One dtype for all that is concatenated: mixed ones take torch's slow path.
-        dtype = layer_dtype(points)
-        encoded = self.encode(self.unit(points)).to(dtype)
+        encoded = self.encode(self.unit(points)).to(layer_dtype(points))
+        layers = self._learning_layers if torch.is_grad_enabled() else self._decode
+        view, change = spherical_harmonics(directions), self.modulation(condition)
+        found = layers(encoded, points, view, condition, change, ray, frame)
+        return FieldOutput(*(value[:count] for value in found))
+
+    def _decode(
+        self,
+        encoded: Tensor,
+        points: Tensor,
+        view: Tensor,
+        condition: HeadCondition,
+        change: tuple[Modulation, Modulation],
+        ray: Tensor,
+        frame: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Density, colour and mean gates from (M, width) features and (N, 16) harmonics."""
+        dtype = encoded.dtype
         gates = self.gates(encoded, points)
         codes = (condition.mouth, condition.expression)
         # Indexed before the cast: the gradient of a row sums thousands of samples.
@@ -201,14 +225,13 @@ class HeadField(nn.Module):
             for code, gate in zip(codes, gates, strict=True)
             if gate is not None
         ]
-        to_density, to_colour = self.modulation(condition)
+        to_density, to_colour = change
         inputs = torch.cat([encoded, *heard], -1)
         hidden = modulated(self.density_net, inputs, to_density, frame)
-        view = spherical_harmonics(directions).to(dtype)[ray]
         appearance = condition.appearance[frame].to(dtype)
-        seen = torch.cat([hidden[:, 1:], view, appearance], -1)
+        seen = torch.cat([hidden[:, 1:], view.to(dtype)[ray], appearance], -1)
         colour = modulated(self.colour_net, seen, to_colour, frame)
-        return field_output(hidden[:, 0], colour, gates, count)
+        return field_output(hidden[:, 0], colour, gates)
 
     def unit(self, points: Tensor) -> Tensor:
         """(M, 3) points in units of the box."""
@@ -239,11 +262,11 @@ class HeadField(nn.Module):
 
 
 def field_output(
-    log_density: Tensor, colour: Tensor, gates: list[Tensor | None], count: int
-) -> FieldOutput:
-    """What the first ``count`` rows of the networks' last layers stand for."""
+    log_density: Tensor, colour: Tensor, gates: list[Tensor | None]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Density, colour and mean gates that the networks' last layers stand for."""
     log_density = single(log_density).clamp(max=LARGEST_LOG_DENSITY) + INITIAL_LOG_DENSITY
     # Stretched a little so that pure black and white lie at finite inputs (mip-NeRF).
     rgb = torch.sigmoid(single(colour)) * 1.002 - 0.001
     means = [rgb.new_zeros(len(rgb)) if gate is None else single(gate.mean(-1)) for gate in gates]
-    return FieldOutput(log_density[:count].exp(), rgb[:count], torch.stack(means, -1)[:count])
+    return log_density.exp(), rgb, torch.stack(means, -1)

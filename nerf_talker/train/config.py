@@ -111,7 +111,9 @@ class TrainConfig(StrictModel):
     people that the audio encoder learns from as far as they help. ``keep`` says which weights the
     avatar gets: the last ones, or those with the best score on the validation range. ``unmix``
     takes what lies behind the head out of the colour of pixels that it covers in part: no fringe
-    of the clip's background on hair and ears (+1.7 dB there on a real clip).
+    of the clip's background on hair and ears (+1.7 dB there on a real clip). ``compile`` lets torch
+    compile the layers of a head that does not run in one native call: on a GPU, and on a processor
+    with another composition than three planes with gates.
     """
 
     seed: int = 0
@@ -142,6 +144,7 @@ class TrainConfig(StrictModel):
     keep: Literal["last", "best"] = "last"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = False
     checkpoint_interval: int = Field(default=200, gt=0)
     preview_interval: int = Field(default=1000, gt=0)
     validation_interval: int = Field(default=1000, gt=0)

@@ -16,6 +16,7 @@ from nerf_talker.render.budget import SampleBudget
 from nerf_talker.render.talker import Talker, TalkerConfig
 from nerf_talker.train import guard
 from nerf_talker.train.checks import check_dataset, check_parts
+from nerf_talker.train.compilation import compile_head
 from nerf_talker.train.config import TrainConfig
 from nerf_talker.train.ema import MovingAverage
 from nerf_talker.train.motion_prior import open_prior
@@ -62,8 +63,8 @@ class Learner:
         Raises:
             TrainingError: The dataset, or one of the motion prior, cannot be trained on.
             DatasetError: The motion prior names a folder that is no whole dataset.
-            ConfigError: The motion prior does not fit the dataset, or names a clip twice; or a
-                setting does not go with where the mouth code comes from.
+            ConfigError: The motion prior does not fit the dataset, or names a clip twice; a setting
+                does not go with where the mouth code comes from; or nothing can be compiled.
         """
         check_parts(talker, train)
         check_dataset(dataset)
@@ -86,6 +87,8 @@ class Learner:
         torch.manual_seed(seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.talker = Talker(self.sizes, self.subject)
+        if self.config.compile:
+            compile_head(self.talker.head, self.device)
         self.objective = Objective(
             self.talker, self.dataset, self.config, self.generator, self.device
         )

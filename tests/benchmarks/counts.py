@@ -7,6 +7,8 @@ as bytes, since the tables used here fit the caches.
 
 from torch import nn
 
+from nerf_talker.ops import GridLayout
+
 CORNERS = 4  # of a cell of a plane; a cell in space has eight
 HARMONICS = 16
 
@@ -70,7 +72,8 @@ def networks(module):
 
 def head(field, samples):
     """The head field at some samples; its networks' weights stay in the caches."""
-    found = encode(samples, field.layout)
+    corners = CORNERS if isinstance(field.layout, GridLayout) else 8
+    found = encode(samples, field.layout, corners)
     return {
         "bytes": 0,
         "flop": found["flop"] + samples * networks(field),

@@ -9,7 +9,8 @@ EXPLAINED = """\
 Milliseconds are the shortest of the timed calls; a ratio says how many times as long the yardstick
 took in the same run. *reference* is the back-end in pure torch (`NERF_TALKER_OPS=reference`), whose
 dense grid levels use `grid_sample`; *plain gather* is the encoding written as its definition reads,
-with torch's indexing; *op by op* is the same native operators called one by one.
+with torch's indexing; *op by op* is the same native operators called one by one; *layers* is a head
+whose layers torch runs one by one, *compiled* the same after `torch.compile` (`train.compile`).
 
 *speed against rate* is the time which the counted bytes, FLOP or random reads would take at the
 rates above, whichever takes longest, over the time taken. The rates are torch's own copy, product

@@ -1,5 +1,6 @@
 """The whole training step, and a frame: operators one by one against one call."""
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import torch
 
 from nerf_talker.data.dataset import Dataset
-from nerf_talker.experiment import ExperimentConfig
+from nerf_talker.errors import ConfigError
+from nerf_talker.experiment import load_config
 from nerf_talker.field.head import HeadCondition
 from nerf_talker.geometry.cameras import pixel_rays
 from nerf_talker.ops import backend
@@ -24,6 +26,7 @@ from tests.benchmarks.timing import Row, best_ms
 from tests.builders import write_dataset
 
 STEP_REPEATS, FRAME_REPEATS = 5, 3
+LAYERED = ("concat", "r2talker")  # compositions that do not run in one native call
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -35,12 +38,35 @@ def step_rows(device, rays=(4096,)):
             shells = {}
             for precision in PRECISIONS:
                 run = Path(folder) / f"{precision}-{count}"
-                made = trainer(dataset, run, precision, device, count)
-                yield step_row(made, f"all cells, {precision}", precision)
+                made = trainer(dataset, run, device, count, precision=precision)
+                yield step_row(made, f"all cells, {precision}", precision, step_ms(made))
                 occupy_shell(made.talker)
-                shells[precision] = step_row(made, f"a shell of cells, {precision}", precision)
+                text = f"a shell of cells, {precision}"
+                shells[precision] = step_row(made, text, precision, step_ms(made))
                 yield shells[precision]
             yield mixed_row(shells)
+            for preset in (*LAYERED, *(("portrait",) if device == "cuda" else ())):
+                yield from compiled_row(dataset, Path(folder) / preset, device, preset, count)
+
+
+def compiled_row(dataset, folder, device, preset, rays):
+    """Steps of a head whose layers run one by one, as they are and as torch compiles them."""
+    made = {}
+    for name in ("layers", "compiled"):
+        settings = {"precision": "auto", "compile": name == "compiled"}
+        try:
+            made[name] = trainer(
+                dataset, folder / f"{name}-{rays}", device, rays, preset, **settings
+            )
+        except ConfigError as refused:
+            print(f"left out: {refused}", file=sys.stderr)
+            return
+        occupy_shell(made[name].talker)
+    native = here(device)[-1]
+    actions = {name: on(native, one._take_step) for name, one in made.items()}
+    dtype = "float32" if made["layers"].autocast is None else "bfloat16"
+    text = f"{preset}, a shell of cells, {dtype}"
+    yield step_row(made["layers"], text, dtype, best_ms(actions, STEP_REPEATS))
 
 
 def mixed_row(rows):
@@ -52,25 +78,25 @@ def mixed_row(rows):
     return replace(rows["bfloat16"], name=text, times=times)
 
 
-def trainer(dataset, folder, precision, device, rays):
+def trainer(dataset, folder, device, rays, preset="portrait", **settings):
     run = RunFolder(folder)
-    run.start(precision)
-    config = ExperimentConfig()
-    wanted = {
-        "precision": precision,
-        "device": device,
-        "sampler": SamplerConfig(rays=rays),
-    }
+    run.start(preset)
+    config = load_config(preset)
+    wanted = {"device": device, "sampler": SamplerConfig(rays=rays)} | settings
     made = Trainer(dataset, run, config.talker, config.train.model_copy(update=wanted), quiet=True)
     made.step = 2 * config.talker.occupancy.warmup  # from here on a step takes all its rays
     made._move()
     return made
 
 
-def step_row(made, text, precision):
-    times = best_ms(
+def step_ms(made):
+    """Times of a step by back-end."""
+    return best_ms(
         {name: on(name, made._take_step) for name in here(made.device.type)}, STEP_REPEATS
     )
+
+
+def step_row(made, text, precision, times):
     batch = made.sampler.draw(made.generator).to(made.device)
     driving = made.objective.driving.select(batch.frames)
     box = made.talker.occupancy.bounds()

@@ -20,6 +20,7 @@ def _small(monkeypatch):
     for module, name, value in (
         (timing, "REPEATS", 1),
         (talker_rows, "STEP_REPEATS", 1),
+        (talker_rows, "LAYERED", ("concat",)),  # compiling takes seconds
         (talker_rows, "FRAME_REPEATS", 1),
         (stage_rows, "FRAMES", 3),
         (op_rows, "SAMPLES", 300),
@@ -57,6 +58,7 @@ def test_everything_is_run_and_written(tmp_path, capsys):
         assert all(took > 0 for took in one["times"].values())
     steps = content["tables"]["training step"]
     assert {one["dtype"] for one in steps} == {"float32", "bfloat16"}
+    assert any("compiled" in one["times"] for one in steps)
 
 
 def test_a_missing_package_is_named(capsys):
