@@ -118,6 +118,8 @@ class MotionArguments:
             usual_eyes,
         )
         from nerf_talker.drive.motion.driving_file import FileSource, write_driving
+        from nerf_talker.drive.motion.edits import read_edits
+        from nerf_talker.drive.motion.mouth import LipOpening
 
         names = ("pose", "eyes", "head_motion", "brows", "lip_opening", "edit", "seed")
         given = {name: getattr(self, name) for name in names}
@@ -127,6 +129,8 @@ class MotionArguments:
         check_lips(avatar, choices)
         if self.mouth == "video" and self.drive_video is not None:
             avatar.talker.need_landmarks("--mouth video")
+        if self.edit is not None and self.drive_video is not None:  # before the clip is tracked
+            read_edits(self.edit, LipOpening(avatar.talker))
         if is_pasted:
             self._refuse_pinned(avatar)
         from_file = self.driving is not None

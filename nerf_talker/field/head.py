@@ -10,6 +10,8 @@ One composition, three planes with gates, runs in a single native call.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -104,14 +106,14 @@ class HeadField(nn.Module):
         film = "film" in config.fusion
         self.film = FilmNetwork(code, config.film_hidden, (hidden,) * 3) if film else None
         self.regions = RegionPrior(box) if config.region_prior else None
-        self._learning_layers = self._decode
+        self._compiled: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None
 
     def compile_layers(self) -> None:
         """Let torch compile the layers behind the encoding where gradients are wanted.
 
         Ray counts change from step to step, so one program serves every number of samples.
         """
-        self._learning_layers = torch.compile(self._decode, dynamic=True)
+        self._compiled = torch.compile(self._decode, dynamic=True)
 
     def know_face(
         self, mouth: MouthCode, landmarks: FloatArray, valid: BoolArray, shape: FloatArray
@@ -200,7 +202,8 @@ class HeadField(nn.Module):
             points = points + self.motion(points, condition.mouth[frame])
         # One dtype for all that is concatenated: mixed ones take torch's slow path.
         encoded = self.encode(self.unit(points)).to(layer_dtype(points))
-        layers = self._learning_layers if torch.is_grad_enabled() else self._decode
+        compiled = self._compiled if torch.is_grad_enabled() else None
+        layers = self._decode if compiled is None else compiled
         view, change = spherical_harmonics(directions), self.modulation(condition)
         found = layers(encoded, points, view, condition, change, ray, frame)
         return FieldOutput(*(value[:count] for value in found))

@@ -1,7 +1,7 @@
 """torch.compile for the layers of a head in training.
 
-Worth its half minute in long runs of heads that do not run in one native call: operators that a
-compiler can fuse lie between their layers. What was measured stands in the benchmarks' table.
+Worth its seconds in long runs of heads that do not run in one native call: operators that a
+compiler can fuse lie between their layers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def compile_head(head: HeadField, device: torch.device) -> None:
         )
     if config.plain and device.type == "cpu":
         raise ConfigError(
-            "train.compile: on a processor this head runs in one native call, which is compiled "
+            "train.compile: for a processor this head has one native call, which is compiled "
             "already; leave it out"
         )
     try:
@@ -41,3 +41,8 @@ def compile_head(head: HeadField, device: torch.device) -> None:
             f"train.compile: torch cannot compile here ({reason}); leave it out"
         ) from None
     head.compile_layers()
+
+
+def is_of_compiler(error: BaseException) -> bool:
+    """Whether an error is one of torch's compiler and not of what it compiled."""
+    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))

@@ -112,8 +112,8 @@ class TrainConfig(StrictModel):
     avatar gets: the last ones, or those with the best score on the validation range. ``unmix``
     takes what lies behind the head out of the colour of pixels that it covers in part: no fringe
     of the clip's background on hair and ears (+1.7 dB there on a real clip). ``compile`` lets torch
-    compile the layers of a head that does not run in one native call: on a GPU, and on a processor
-    with another composition than three planes with gates.
+    compile the layers of a head that does not run in one native call: any on a GPU, and on a
+    processor all but three planes with gates and no ``region_prior``.
     """
 
     seed: int = 0
@@ -152,8 +152,12 @@ class TrainConfig(StrictModel):
 
     @model_validator(mode="after")
     def _phases_fit(self) -> TrainConfig:
-        if self.detail.mouth_steps + self.detail.joint_steps > self.steps:
-            raise ValueError("detail.mouth_steps + detail.joint_steps are more than steps")
+        detail = self.detail.mouth_steps + self.detail.joint_steps
+        if detail > self.steps:
+            raise ValueError(
+                f"steps {self.steps} are fewer than the {detail} of detail.mouth_steps + "
+                "detail.joint_steps; lower those, or take more steps"
+            )
         return self
 
     def phase(self, step: int) -> Phase:

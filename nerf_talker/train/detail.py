@@ -27,7 +27,12 @@ class DetailTerms:
             return
         weights = locate(WEIGHTS)
         if weights is None:
-            _log.warning("%s is not here: details learn without the perceptual term", WEIGHTS)
+            _log.warning(
+                "%s is not here: details learn without the perceptual term; "
+                "'nerf-talker models fetch %s' gets it",
+                WEIGHTS,
+                WEIGHTS,
+            )
         else:
             self.network = PerceptualNetwork(weights, device)
 

@@ -14,6 +14,7 @@ from nerf_talker.train import guard
 from nerf_talker.train.audio_phase import close_mouth, fit_audio
 from nerf_talker.train.avatar import describe, reference_poses, save_avatar
 from nerf_talker.train.checkpoint import latest_checkpoint, remove_unfinished
+from nerf_talker.train.compilation import is_of_compiler
 from nerf_talker.train.curves import Curves
 from nerf_talker.train.ema import MovingAverage
 from nerf_talker.train.face_model import fit_face_model
@@ -120,7 +121,7 @@ class Trainer(Learner):
         total, first, begun = self.config.steps, self.step, time.perf_counter()
         with tqdm(total=total, initial=first, disable=self.quiet, unit="step") as bar:
             while self.step < total:
-                self._advance_or_mend(bar)
+                self._advance_or_mend(bar, signals)
                 bar.update(self.step - bar.n)
                 if self.step == first + ESTIMATE_AFTER and self.processes.first:
                     each = (time.perf_counter() - begun) / ESTIMATE_AFTER
@@ -139,7 +140,7 @@ class Trainer(Learner):
         save(self)
         return Interrupted.after(self.step, number)
 
-    def _advance_or_mend(self, bar: Any) -> None:
+    def _advance_or_mend(self, bar: Any, signals: StopSignals) -> None:
         try:
             self._advance(bar)
         except guard.NonFiniteStep as fault:
@@ -147,9 +148,18 @@ class Trainer(Learner):
         except guard.EmptyScene as fault:
             self._start_again(fault)
         except (RuntimeError, MemoryError) as error:
-            if not guard.out_of_memory(error):
+            if guard.out_of_memory(error):
+                self._shrink()
+            elif not is_of_compiler(error):
                 raise
-            self._shrink()
+            elif signals.received is not None:  # a terminal's Ctrl-C ends the compiler too
+                raise Interrupted.unsaved(signals.received) from None
+            else:
+                reason = " ".join(str(error).split())[:200]
+                raise TrainingError(
+                    f"step {self.step}: torch could not compile the head ({reason}); the same "
+                    "command goes on from the last checkpoint"
+                ) from None
 
     def _advance(self, bar: Any) -> None:
         """One step and what follows it."""

@@ -26,7 +26,7 @@ from tests.benchmarks.timing import Row, best_ms
 from tests.builders import write_dataset
 
 STEP_REPEATS, FRAME_REPEATS = 5, 3
-LAYERED = ("concat", "r2talker")  # compositions that do not run in one native call
+LAYERED = ("concat", "synctalk", "r2talker")  # compositions that do not run in one native call
 PRECISIONS = ("float32", "bfloat16")
 
 

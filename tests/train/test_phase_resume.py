@@ -117,7 +117,7 @@ def test_phases_follow_each_other_and_fit_into_the_run():
     named = [config.phase(step) for step in range(10)]
     assert named == ["head"] * 5 + ["mouth"] * 3 + ["joint"] * 2
     assert [config.detail_step(step) for step in (4, 5, 9)] == [-1, 0, 4]
-    with pytest.raises(ValueError, match="more than steps"):
+    with pytest.raises(ValueError, match=r"steps 4 are fewer than the 5 of detail"):
         TrainConfig(steps=4, detail=DetailConfig(mouth_steps=3, joint_steps=2))
 
 
