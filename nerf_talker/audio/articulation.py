@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ from nerf_talker.audio.articulation_net import Articulation as Heard
 from nerf_talker.audio.extractor import Extractor, Follow
 from nerf_talker.audio.phonetics import CLASS_NAMES, CURVES, SILENCE
 from nerf_talker.errors import WeightsError
+from nerf_talker.threads import one_thread
 from nerf_talker.types import FloatArray
 
 WEIGHTS = Path(__file__).with_name("articulation.safetensors")
@@ -112,7 +112,7 @@ class ArticulationStream:
         while count > 0:
             rows = min(count, BLOCK)
             length = LEFT_SAMPLES + (rows - 1) * HOP + RIGHT_SAMPLES
-            with _one_thread():
+            with one_thread():  # features are the same to the bit on every machine
                 piece = torch.from_numpy(self._buffer[None, :length])
                 heard, self._peak = self._net(piece, self._peak)
             done.append(self._read(heard))
@@ -120,17 +120,6 @@ class ArticulationStream:
             self._given += rows
             count -= rows
         return np.concatenate(done) if done else np.empty((0, self._width), np.float32)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums in one order: features are the same to the bit however many cores a machine has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class EncoderFeatures(Extractor):

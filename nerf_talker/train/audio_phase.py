@@ -27,6 +27,7 @@ from nerf_talker.field.audio_encoder import AudioEncoder
 from nerf_talker.field.closed_mouth import closed_code, inner_gap, narrowest
 from nerf_talker.field.mouth import MOUTH_POINTS
 from nerf_talker.render.talker import Talker
+from nerf_talker.threads import one_thread
 from nerf_talker.train.config import AudioPhaseConfig
 from nerf_talker.train.driving import dataset_driving
 from nerf_talker.train.kernel_fit import Rows, fit_kernel
@@ -77,6 +78,7 @@ def pairs(talker: Talker, dataset: Dataset, frames: range) -> Pairs:
 
 
 @torch.no_grad()
+@one_thread()  # what the head hears decides every loss, and a run resumes on other machines
 def fit_audio(
     talker: Talker,
     dataset: Dataset,

@@ -53,13 +53,20 @@ def test_frames_without_a_face_have_the_mean_mouth_by_sound(talker, ellipse):
     assert torch.equal(codes.abs().sum(1) == 0, ~torch.from_numpy(valid[: len(codes)]))
 
 
-def test_fitting_the_sound_twice_gives_the_same_to_the_bit(talker, ellipse):
-    fit_audio(talker, ellipse, AudioPhaseConfig())
-    first = {name: value.clone() for name, value in talker.audio.state_dict().items()}
-    torch.manual_seed(7)
-    fit_audio(talker, ellipse, AudioPhaseConfig())
-    for name, value in talker.audio.state_dict().items():
-        assert torch.equal(value, first[name]), name
+def test_fitting_the_sound_is_the_same_to_the_bit_on_any_number_of_threads(talker, ellipse):
+    before, codes, states = torch.get_num_threads(), [], []
+    try:
+        for threads in (1, 2):
+            torch.manual_seed(threads)
+            torch.set_num_threads(threads)
+            codes.append(fit_audio(talker, ellipse, AudioPhaseConfig()).codes)
+            assert torch.get_num_threads() == threads
+            states.append({k: v.clone() for k, v in talker.audio.state_dict().items()})
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*codes)
+    for name, value in states[0].items():
+        assert torch.equal(value, states[1][name]), name
 
 
 def test_too_few_validation_frames_are_not_reported(talker, ellipse):
