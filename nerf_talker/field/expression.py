@@ -19,7 +19,7 @@ LIDS = (5, 6)
 """Columns of the blinks."""
 
 LIMIT = 3.0
-LARGEST = 3  # the third largest score of the lids is a shut eye
+LARGEST = 3  # the third largest score is a shut eye; a frame or two may be the tracker's error
 
 
 def upper_face(blendshapes: FloatArray) -> FloatArray:
@@ -51,7 +51,7 @@ class ExpressionScale(nn.Module):
         # A channel that never moves must stay silent instead of amplifying detector noise.
         self.scale.copy_(values.std(0, unbiased=False).clamp_min(0.02))
         # Eyes are shut so seldom that three deviations are a half-shut one: a head that is told no
-        # more shows lids and eyeball at once. A frame or two may be the tracker's error.
+        # more shows lids and eyeball at once.
         lids = list(LIDS)
         shut = values[:, lids].topk(min(LARGEST, len(values)), 0).values[-1]
         reach = (shut - self.mean[lids]) / LIMIT

@@ -11,14 +11,15 @@ import numpy.typing as npt
 import torch
 
 from nerf_talker.data.dataset import Dataset
+from nerf_talker.field.expression import LARGEST
 from nerf_talker.geometry.mesh import lip_gap
 
 Rows = npt.NDArray[np.int64]
 
 LEVELS = 4
-# Levels are evenly spaced from this percentile to the third largest value: few frames show a shut
-# eye, and a frame or two may be the tracker's error.
-LOWEST, LARGEST = 1.0, 3
+# Levels are evenly spaced from this percentile to the value that a shut eye is told by: few frames
+# show one.
+LOWEST = 1.0
 BLINKS = (9, 10)  # of MediaPipe's blendshapes
 
 
